@@ -1,0 +1,158 @@
+package grantor
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/grantor-go/grantor/client"
+	"github.com/grantor-go/grantor/grant"
+	"github.com/grantor-go/grantor/oautherr"
+	"github.com/grantor-go/grantor/secret"
+)
+
+// A Session is who is at the browser, as the host knows it.
+type Session struct {
+	// Subject is the user: stable, never reassigned, at most 255 bytes.
+	Subject string
+	// AuthTime is when the user last proved to be that user.
+	AuthTime time.Time
+	// ID names the session at the host; empty if sessions have no names. It is
+	// not the session cookie.
+	ID string
+	// ACR and AMR say how the user authenticated (OpenID Connect Core §2).
+	ACR string
+	AMR []string
+}
+
+// Need is what an authorization request still needs of the person.
+type Need string
+
+// The needs, in the order they are asked for.
+const (
+	NeedNothing Need = ""
+	NeedLogin   Need = "login"          // sign in, or sign in again
+	NeedAccount Need = "select_account" // choose which account to use
+	NeedConsent Need = "consent"        // agree to what the client asks for
+)
+
+// errSessionSubject is a mistake of the host.
+var errSessionSubject = errors.New("grantor: Config.Session returned a session whose subject is empty or longer than 255 bytes")
+
+// refusal is the error for a request that must not bother anybody, OpenID
+// Connect Core §3.1.2.6.
+func (n Need) refusal() error {
+	switch n {
+	case NeedLogin:
+		return oautherr.LoginRequired.Because(nil, "nobody is signed in, or not recently enough")
+	case NeedConsent:
+		return oautherr.ConsentRequired.Because(nil, "the user has not agreed yet")
+	default:
+		return oautherr.InteractionRequired.Because(nil, "the user must choose")
+	}
+}
+
+// whoIsThere asks the host for the session, and about its user.
+func (s *Server) whoIsThere(r *http.Request) (*Session, error) {
+	session, err := s.session(r)
+	if err != nil || session == nil {
+		return nil, err
+	}
+	if session.Subject == "" || len(session.Subject) > 255 {
+		return nil, errSessionSubject
+	}
+	if s.subjects == nil {
+		return session, nil
+	}
+	who, err := s.subjects.Subject(r.Context(), session.Subject)
+	if err != nil {
+		return nil, err
+	}
+	if !who.Active || who.Service {
+		return nil, oautherr.AccessDenied.Because(errSubjectGone, "this account may not sign in here")
+	}
+	return session, nil
+}
+
+// decide finds out what is needed and gets it. It is asked again, with the same
+// request, each time the person comes back.
+func (s *Server) decide(w http.ResponseWriter, r *http.Request, a *authorization, session *Session, p *pending) {
+	need, err := s.need(r.Context(), a, session, p)
+	switch {
+	case err != nil:
+		s.redirectError(w, r, a, err)
+	case need == NeedNothing:
+		s.finish(w, r, a, session)
+	case a.asks(promptNone):
+		s.redirectError(w, r, a, need.refusal())
+	default:
+		s.ask(w, r, a, session, need, p)
+	}
+}
+
+func (s *Server) need(ctx context.Context, a *authorization, session *Session, p *pending) (Need, error) {
+	switch {
+	case session == nil, s.stale(a, session, p):
+		return NeedLogin, nil
+	case a.asks(promptSelectAccount) && !p.asked(NeedAccount):
+		return NeedAccount, nil
+	case a.asks(promptConsent):
+		return NeedConsent, nil
+	case !a.provable():
+		return NeedConsent, nil
+	case a.client.FirstParty:
+		return NeedNothing, nil
+	}
+	given, err := s.consented(ctx, a, session)
+	if err != nil || given {
+		return NeedNothing, err
+	}
+	return NeedConsent, nil
+}
+
+// stale reports whether the user must authenticate again: prompt=login wants it
+// to happen after the request came, max_age within that time.
+func (s *Server) stale(a *authorization, session *Session, p *pending) bool {
+	if a.asks(promptLogin) && (p == nil || session.AuthTime.Before(p.since(session.AuthTime))) {
+		return true
+	}
+	return a.maxAge >= 0 && s.now().Sub(session.AuthTime) > a.maxAge && !(p != nil && !session.AuthTime.Before(p.since(session.AuthTime)))
+}
+
+// finish issues the code and sends the browser back to the client. The subject
+// comes from the session, never from a form.
+func (s *Server) finish(w http.ResponseWriter, r *http.Request, a *authorization, session *Session) {
+	code, _, err := s.grantCode(r.Context(), a, session)
+	if err != nil {
+		s.redirectError(w, r, a, err)
+		return
+	}
+	s.redirectCode(w, r, a, code)
+}
+
+// grantCode records the grant and returns its code.
+func (s *Server) grantCode(ctx context.Context, a *authorization, session *Session) (secret.Handle, string, error) {
+	now := s.now()
+	g := grant.New(s.ledger.Format, client.AuthorizationCode, now)
+	g.ClientID, g.Subject, g.AuthTime = a.client.ID, session.Subject, session.AuthTime
+	g.Scopes, g.Resources = slices.Clip(a.scopes), a.resources
+	g.Expires, g.Refreshable = now.Add(s.lifetimes.Refresh), true
+	for _, hook := range s.grantingHooks {
+		if err := hook(ctx, a.form, session, g); err != nil {
+			return secret.Handle{}, "", err
+		}
+	}
+	code := g.IssueCode(s.ledger.Format, s.ledger.Peppers, grant.Authorization{
+		RedirectURI: a.redirectURI, Challenge: a.challenge, Expires: now.Add(s.lifetimes.Code),
+	})
+	if err := s.ledger.Commit(ctx, g); err != nil {
+		return secret.Handle{}, "", err
+	}
+	s.emit(ctx, Event{
+		Kind: CodeIssued, ClientID: g.ClientID, Subject: g.Subject, GrantID: g.ID,
+		GrantType: g.Type, Scopes: g.Scopes,
+	})
+	return code, g.ID, nil
+}

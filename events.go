@@ -1,0 +1,91 @@
+package grantor
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/grantor-go/grantor/oautherr"
+)
+
+// EventKind says what happened.
+type EventKind string
+
+// The kinds of events.
+const (
+	ClientRefused     EventKind = "client.refused"        // client authentication failed
+	AuthorizeRefused  EventKind = "authorize.refused"     // an authorization request was refused
+	CodeIssued        EventKind = "code.issued"           // a code went to a client
+	CodeReplayed      EventKind = "code.replayed"         // a spent code came again; its grant was revoked
+	ConsentGiven      EventKind = "consent.given"         // a person agreed
+	ConsentDenied     EventKind = "consent.denied"        // a person declined
+	TokenIssued       EventKind = "token.issued"          // tokens were issued, first time
+	TokenRefreshed    EventKind = "token.refreshed"       // tokens were issued for a refresh token
+	TokenRepeated     EventKind = "token.repeated"        // a rotated refresh token returned the same successor
+	TokenRefused      EventKind = "token.refused"         // a token request was refused
+	RefreshReused     EventKind = "refresh.reused"        // a rotated refresh token came too late; its family was revoked
+	TokenRevoked      EventKind = "token.revoked"         // one token, or a whole grant, was revoked
+	TokensRevoked     EventKind = "tokens.revoked"        // Server.Revoke revoked all that match a query
+	CredentialInURL   EventKind = "client.secret_in_url"  // a client put its secret into a URL
+	Trouble           EventKind = "server.trouble"        // store, signer or host callback failed
+	Panicked          EventKind = "server.panicked"       // a panic was caught
+	IntrospectRefused EventKind = "introspection.refused" // a caller asked about a token it may not see
+)
+
+// An Event is something worth keeping in an audit log. It never holds a
+// credential.
+type Event struct {
+	Kind      EventKind
+	Time      time.Time
+	ClientID  string // empty if the request named no client that exists
+	Subject   string
+	GrantID   string
+	GrantType string
+	Scopes    []string
+	Remote    string // the peer's address
+	// Err is why, for refusals and trouble: the oautherr.Error with its cause.
+	Err error
+}
+
+// emit tells the observer and the log.
+func (s *Server) emit(ctx context.Context, e Event) {
+	e.Time = s.now()
+	if s.observe != nil {
+		s.observe(ctx, e)
+	}
+	if e.Err == nil || s.log == nil {
+		return
+	}
+	level := slog.LevelInfo
+	if e.Kind == Trouble || e.Kind == Panicked {
+		level = slog.LevelError
+	}
+	if !s.log.Enabled(ctx, level) {
+		return
+	}
+	refusal := oautherr.From(e.Err)
+	attrs := []slog.Attr{slog.String("error", string(refusal.Code))}
+	for _, a := range []struct{ key, value string }{
+		{"description", refusal.Description},
+		{"client_id", e.ClientID}, {"subject", e.Subject}, {"grant_id", e.GrantID},
+		{"grant_type", e.GrantType}, {"remote", e.Remote},
+	} {
+		if a.value != "" {
+			attrs = append(attrs, slog.String(a.key, clip(a.value)))
+		}
+	}
+	if refusal.Cause != nil {
+		attrs = append(attrs, slog.String("cause", clip(refusal.Cause.Error())))
+	}
+	s.log.LogAttrs(ctx, level, string(e.Kind), attrs...)
+}
+
+// clip bounds what one field adds to a log line.
+func clip(s string) string { return clipTo(s, 200) }
+
+func clipTo(s string, most int) string {
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}

@@ -1,0 +1,89 @@
+package grant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/grantor-go/grantor/secret"
+	"github.com/grantor-go/grantor/store"
+)
+
+// A Ledger keeps grants in a Store, one record each.
+type Ledger struct {
+	Store   store.Store
+	Format  secret.Format
+	Peppers *secret.Peppers
+}
+
+// Load returns the grant with the ID, or store.ErrNotFound if there is none, or
+// it has expired or was revoked.
+func (l *Ledger) Load(ctx context.Context, id string) (*Grant, error) {
+	r, err := l.Store.Get(ctx, Kind, id)
+	if err != nil {
+		return nil, err
+	}
+	g, err := decode(r.Data)
+	if err != nil {
+		return nil, fmt.Errorf("grant: record %s: %w", id, err)
+	}
+	g.ID, g.ClientID, g.Subject, g.version = r.ID, r.Client, r.Subject, r.Version
+	return g, nil
+}
+
+// Commit writes what changed, in one Put. It returns store.ErrConflict, and
+// changes nothing, if the grant was written or revoked since it was loaded.
+func (l *Ledger) Commit(ctx context.Context, g *Grant) error {
+	if !g.changed {
+		return nil
+	}
+	var buf [1024]byte
+	data, err := g.encode(buf[:0])
+	if err != nil {
+		return err
+	}
+	err = l.Store.Put(ctx, store.Record{
+		Kind: Kind, ID: g.ID, Grant: g.ID, Client: g.ClientID, Subject: g.Subject,
+		Version: g.version, Expires: g.ends(), Data: data,
+	})
+	if err != nil {
+		return err
+	}
+	g.version++
+	g.changed = false
+	return nil
+}
+
+// Revoke deletes the grant and with it every token that came from it. Revoking
+// what is not there is no error.
+func (l *Ledger) Revoke(ctx context.Context, id string) error {
+	if id == "" {
+		return errors.New("grant: revoke without an ID")
+	}
+	_, err := l.Store.Delete(ctx, store.Query{Grant: id})
+	return err
+}
+
+// ends is when nothing of the grant is of use any more. Zero never occurs: a
+// grant that nothing was issued from ends when it began.
+func (g *Grant) ends() time.Time {
+	end := g.Created
+	if g.code != nil {
+		end = later(end, g.code.expires)
+	}
+	if g.refresh != nil {
+		end = later(end, g.refresh.expires)
+	}
+	for _, i := range g.issued {
+		end = later(end, i.expires)
+	}
+	return later(end, g.until)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}

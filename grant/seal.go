@@ -1,0 +1,79 @@
+package grant
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/grantor-go/grantor/secret"
+)
+
+// A rotation's response is kept for whoever presents the same refresh token
+// again, encrypted under a key that only that token yields. The record holds the
+// token's digest, from which the key does not follow, so the store alone reveals
+// nothing.
+
+// sealedTokens is the plaintext of a seal.
+type sealedTokens struct {
+	Refresh   string   `json:"refresh"`
+	Access    string   `json:"access,omitempty"`
+	Expires   int64    `json:"expires,omitempty"`
+	Scopes    []string `json:"scopes,omitempty"`
+	Resources []string `json:"resources,omitempty"`
+}
+
+var errSeal = errors.New("grant: sealed successor does not open")
+
+// sealer derives the key from the token under a label of its own, so that it is
+// independent of the digest.
+func sealer(h secret.Handle) (cipher.AEAD, error) {
+	key := sha256.Sum256([]byte("grantor refresh seal v1\x00" + h.Reveal()))
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+func seal(h secret.Handle, t Tokens) ([]byte, error) {
+	aead, err := sealer(h)
+	if err != nil {
+		return nil, err
+	}
+	s := sealedTokens{Refresh: t.Refresh.Reveal(), Access: t.Access, Scopes: t.Scopes, Resources: t.Resources}
+	if t.Access != "" {
+		s.Expires = t.Expires.Unix()
+	}
+	plain, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	return aead.Seal(nil, nil, plain, nil), nil
+}
+
+func unseal(f secret.Format, h secret.Handle, sealed []byte) (*Tokens, error) {
+	aead, err := sealer(h)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := aead.Open(nil, nil, sealed, nil)
+	if err != nil {
+		return nil, errors.Join(errSeal, err)
+	}
+	var s sealedTokens
+	if err := json.Unmarshal(plain, &s); err != nil {
+		return nil, errors.Join(errSeal, err)
+	}
+	refresh, err := f.Parse(s.Refresh)
+	if err != nil {
+		return nil, errors.Join(errSeal, err)
+	}
+	t := &Tokens{Refresh: refresh, Access: s.Access, Scopes: s.Scopes, Resources: s.Resources}
+	if s.Expires != 0 {
+		t.Expires = time.Unix(s.Expires, 0)
+	}
+	return t, nil
+}

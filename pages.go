@@ -1,0 +1,122 @@
+package grantor
+
+import (
+	"embed"
+	"html/template"
+	"net/http"
+	"net/url"
+	"unicode"
+)
+
+// Pages answers interactions with a ready-made consent page, and sends people
+// who must sign in to the host's own login page. Its Interact method is made for
+// Config.Interact.
+type Pages struct {
+	// Login is the URL of the host's login page. It is opened with the query
+	// parameter return_to, the URL to go to after the sign-in: check it with
+	// [Server.Resumes]. For prompt=select_account the page is opened with
+	// prompt=select_account too.
+	Login string
+	// Scopes says in words what a scope allows, by its value. A scope that is
+	// not listed is shown as it is.
+	Scopes map[string]string
+	// Title names the product on the page. Empty: the issuer's host.
+	Title string
+}
+
+//go:embed pages
+var pageFiles embed.FS
+
+var (
+	pageTemplates = template.Must(template.New("").Funcs(template.FuncMap{"trusted": trusted}).ParseFS(pageFiles, "pages/*.html"))
+	consentPage   = pageTemplates.Lookup("consent.html")
+	formPostPage  = pageTemplates.Lookup("form_post.html")
+	errorPage     = pageTemplates.Lookup("error.html")
+)
+
+// Interact sends the browser to the login page, or shows the consent page.
+func (p Pages) Interact(w http.ResponseWriter, r *http.Request, in *Interaction) {
+	switch in.Need {
+	case NeedConsent:
+		p.consent(w, r, in)
+	default:
+		q := url.Values{"return_to": {in.URL}}
+		if in.Need == NeedAccount {
+			q.Set("prompt", promptSelectAccount)
+		}
+		if in.LoginHint != "" {
+			q.Set("login_hint", in.LoginHint)
+		}
+		http.Redirect(w, r, p.Login+"?"+q.Encode(), http.StatusSeeOther)
+	}
+}
+
+// consentData is what the consent page shows.
+type consentData struct {
+	Nonce, Title, Client, Host, Action, CSRF, Subject string
+	Known                                             bool // the client has a name
+	Local                                             bool // the answer goes to a program on the person's device
+	Scopes                                            []scopeLine
+	Resources                                         []string
+}
+
+// A scopeLine is one thing a client asks for.
+type scopeLine struct{ Value, Words string }
+
+// maxName bounds a client's name on the page, in characters.
+const maxName = 80
+
+func (p Pages) consent(w http.ResponseWriter, r *http.Request, in *Interaction) {
+	d := consentData{
+		Nonce: newNonce(), Title: p.Title, Client: printable(in.Client.Name), Host: in.RedirectHost,
+		Action: in.URL, CSRF: in.CSRF, Subject: in.Session.Subject, Resources: in.Resources,
+		Local: in.Client.Native(),
+	}
+	d.Known = d.Client != ""
+	if !d.Known {
+		d.Client = in.Client.ID
+	}
+	if u, err := url.Parse(in.server.issuer); err == nil && d.Title == "" {
+		d.Title = u.Host
+	}
+	for _, scope := range in.Scopes {
+		words := p.Scopes[scope]
+		if words == "" {
+			words = scope
+		}
+		d.Scopes = append(d.Scopes, scopeLine{scope, words})
+	}
+	in.server.page(w, r, http.StatusOK, d.Nonce, consentPage, d)
+}
+
+// printable makes a name that a stranger chose harmless: no control, format or
+// line-breaking characters, and not longer than a line.
+func printable(name string) string {
+	out := make([]rune, 0, min(len(name), maxName))
+	for _, c := range name {
+		if len(out) == maxName {
+			return string(append(out[:maxName-1], '…'))
+		}
+		if isPlain(c) {
+			out = append(out, c)
+		}
+	}
+	return string(out)
+}
+
+// trusted lets a registered redirect URI, which may have a scheme of the
+// client's own, stand as the action of a form.
+func trusted(uri string) template.URL { return template.URL(uri) }
+
+// formPost is the page of response_mode=form_post.
+type formPost struct {
+	Nonce, Action string
+	Parameters    []parameter
+}
+
+// problem is the error page.
+type problem struct{ Nonce, Code, Description string }
+
+func isPlain(c rune) bool {
+	return unicode.IsPrint(c) && !unicode.Is(unicode.Bidi_Control, c)
+}

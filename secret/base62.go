@@ -1,0 +1,67 @@
+package secret
+
+import (
+	"crypto/rand"
+	"hash/crc32"
+)
+
+// alphabet holds the base62 digits in order of value.
+const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// isDigit tells base62 digits from other bytes. A table, because the branches of
+// a comparison would be mispredicted on random characters.
+var isDigit = func() (table [256]bool) {
+	for i := range len(alphabet) {
+		table[alphabet[i]] = true
+	}
+	return table
+}()
+
+// isBase62 reports whether s consists of base62 digits.
+func isBase62[S string | []byte](s S) bool {
+	for i := range len(s) {
+		if !isDigit[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+// fillRandom fills dst with uniform base62 digits: six random bits each, and the
+// two values of six bits that are no digit are thrown away.
+func fillRandom(dst []byte) {
+	var raw [72]byte
+	for len(dst) > 0 {
+		draw := raw[:min(len(raw), len(dst)+8)] // one draw nearly always suffices
+		rand.Read(draw)                         // never fails: crypto/rand aborts the program instead
+		for _, b := range draw {
+			if six := b & 63; int(six) < len(alphabet) && len(dst) > 0 {
+				dst[0] = alphabet[six]
+				dst = dst[1:]
+			}
+		}
+	}
+}
+
+// appendBase62 appends v in base62, most significant digit first, as exactly
+// width digits.
+func appendBase62(dst []byte, v uint64, width int) []byte {
+	for range width {
+		dst = append(dst, '0')
+	}
+	for i := len(dst) - 1; v > 0 && width > 0; i, width = i-1, width-1 {
+		dst[i] = alphabet[v%uint64(len(alphabet))]
+		v /= uint64(len(alphabet))
+	}
+	return dst
+}
+
+// checksum is CRC-32/IEEE, as crc32.ChecksumIEEE computes it. That function
+// moves its argument to the heap, which this one need not.
+func checksum[S string | []byte](s S) uint32 {
+	crc := ^uint32(0)
+	for i := range len(s) {
+		crc = crc32.IEEETable[byte(crc)^s[i]] ^ crc>>8
+	}
+	return ^crc
+}
