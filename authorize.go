@@ -137,8 +137,10 @@ func (s *Server) identify(ctx context.Context, f form.Values) (*authorization, e
 // validateRequest checks everything else. From here on errors are redirects.
 func (s *Server) validateRequest(a *authorization) error {
 	f := a.form
-	if f.Repeated("state") || slices.ContainsFunc(s.authorizeParameters, f.Repeated) {
-		return oautherr.InvalidRequest.Because(nil, "a parameter is sent more than once")
+	for name := range f.Repetitions() {
+		if name == "state" || slices.Contains(s.authorizeParameters, name) {
+			return oautherr.InvalidRequest.Because(nil, "a parameter is sent more than once")
+		}
 	}
 	if len(a.state) > maxState {
 		a.state = ""

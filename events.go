@@ -49,6 +49,9 @@ type Event struct {
 
 // emit tells the observer and the log.
 func (s *Server) emit(ctx context.Context, e Event) {
+	if s.observe == nil && (e.Err == nil || s.log == nil) {
+		return
+	}
 	e.Time = s.now()
 	if s.observe != nil {
 		s.observe(ctx, e)

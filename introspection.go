@@ -2,9 +2,7 @@ package grantor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"maps"
 	"net/http"
 	"slices"
 
@@ -41,8 +39,11 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx := r.Context()
 	claims, kind, err := s.inspect(ctx, c, presented)
+	if err == nil && claims.ClientID != c.ID {
+		err = s.clientMayAct(ctx, claims)
+	}
 	if err == nil {
-		err = s.holderMayAct(ctx, claims)
+		err = s.userMayAct(ctx, claims)
 	}
 	switch {
 	case err == nil:
@@ -123,9 +124,5 @@ func active(j *jsonw.Writer, c token.Claims, tokenType string) {
 	if len(c.Confirmation) > 0 {
 		_ = j.Value("cnf", c.Confirmation)
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.Extra)) {
-		if raw, err := json.Marshal(c.Extra[name]); err == nil && !token.Reserved(name) {
-			j.Raw(name, raw)
-		}
-	}
+	writeExtra(j, c.Extra) // Parse and the claims hook let no reserved name through
 }

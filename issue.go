@@ -68,11 +68,11 @@ func (s *Server) mayIssue(ctx context.Context, req *grant.Request, g *grant.Gran
 			return fmt.Errorf("grantor: the %s handler widened the scope", g.Type)
 		}
 	}
-	return s.subjectMayAct(ctx, g)
+	return s.subjectMayAct(ctx, req, g)
 }
 
 // subjectMayAct asks the host about the grant's user or service principal.
-func (s *Server) subjectMayAct(ctx context.Context, g *grant.Grant) error {
+func (s *Server) subjectMayAct(ctx context.Context, req *grant.Request, g *grant.Grant) error {
 	if s.subjects == nil || g.Subject == g.ClientID {
 		return nil
 	}
@@ -84,9 +84,13 @@ func (s *Server) subjectMayAct(ctx context.Context, g *grant.Grant) error {
 		if !who.Active || !who.Service {
 			return oautherr.UnauthorizedClient.Because(nil, "the client's service principal may not act")
 		}
+	case who.Active && !who.Service:
+	case req.Form.Value("grant_type") == client.Password:
+		// Another answer than to a wrong password would say that it was right.
+		return oautherr.InvalidGrant.Because(errSubjectGone, "unknown user or wrong password")
 	case !who.Active:
 		return oautherr.InvalidGrant.Because(nil, "the user may not act")
-	case who.Service:
+	default:
 		return oautherr.InvalidGrant.Because(nil, "a service principal acts through its client only")
 	}
 	return nil
@@ -156,7 +160,7 @@ func (s *Server) mint(ctx context.Context, i *issue) error {
 	}
 	if prior, ok := i.grant.Prior(); ok {
 		i.repeated, i.tokens.Refresh = true, prior.Refresh
-		if prior.Access != "" && slices.Equal(prior.Scopes, i.tokens.Scopes) && slices.Equal(prior.Resources, i.tokens.Resources) {
+		if s.stillGood(prior, i) {
 			i.access, i.tokens.Expires = prior.Access, prior.Expires
 			return nil
 		}
@@ -179,6 +183,17 @@ func (s *Server) mint(ctx context.Context, i *issue) error {
 	i.tokens.Access = i.access
 	i.grant.Remember(s.ledger.Peppers.Digest(h), i.tokens, i.req.Now)
 	return nil
+}
+
+// stillGood reports whether the opaque access token of an earlier response is
+// live and says what the one to be issued would.
+func (s *Server) stillGood(prior grant.Tokens, i *issue) bool {
+	h, err := s.ledger.Format.Parse(prior.Access)
+	if err != nil {
+		return false
+	}
+	t, live := i.grant.Opaque(s.ledger.Peppers, h, i.req.Now)
+	return live && slices.Equal(t.Scopes, i.tokens.Scopes) && slices.Equal(t.Resources, i.tokens.Resources)
 }
 
 // claims are what the access token will say.
@@ -215,10 +230,10 @@ func (s *Server) rotate(i *issue) error {
 }
 
 // event describes the finished issue.
-func (i *issue) event(remote string) Event {
+func (i *issue) event() Event {
 	e := Event{
 		Kind: TokenIssued, ClientID: i.grant.ClientID, Subject: i.grant.Subject, GrantID: i.grant.ID,
-		GrantType: i.req.Form.Value("grant_type"), Scopes: i.tokens.Scopes, Remote: remote,
+		GrantType: i.req.Form.Value("grant_type"), Scopes: i.tokens.Scopes, Remote: i.req.Remote,
 	}
 	switch {
 	case i.repeated:
@@ -241,10 +256,19 @@ func (i *issue) write(w http.ResponseWriter) {
 		if !i.tokens.Refresh.IsZero() {
 			j.String("refresh_token", i.tokens.Refresh.Reveal())
 		}
-		for _, name := range slices.Sorted(maps.Keys(i.extra)) {
-			_ = j.Value(name, i.extra[name]) // collect made sure that it marshals
-		}
+		writeExtra(j, i.extra)
 	})
+}
+
+// writeExtra writes what hooks added, in the order of the names. Values that are
+// not JSON never got this far.
+func writeExtra(j *jsonw.Writer, extra map[string]any) {
+	if len(extra) == 0 {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(extra)) {
+		_ = j.Value(name, extra[name])
+	}
 }
 
 // reservedMember reports whether a response hook may not set the member.

@@ -35,14 +35,13 @@ var buffers = sync.Pool{New: func() any { return &jsonw.Writer{B: make([]byte, 0
 // 6749 §5.1).
 func writeJSON(w http.ResponseWriter, status int, fill func(*jsonw.Writer)) {
 	body := buffers.Get().(*jsonw.Writer)
-	body.B = body.B[:0]
+	body.Reset()
 	body.Open('{')
 	fill(body)
 	body.Close('}')
 	h := w.Header()
 	h["Content-Type"] = headerJSON
 	h["Cache-Control"] = headerNoStore
-	h["Pragma"] = headerNoCache
 	if status != http.StatusOK {
 		w.WriteHeader(status)
 	}

@@ -60,8 +60,7 @@ func (s *Server) revokeToken(ctx context.Context, c *client.Client, presented st
 		return claims.ID, s.bury(ctx, claims)
 	}
 	return claims.GrantID, s.changeGrant(ctx, claims.GrantID, func(g *grant.Grant) bool {
-		g.RevokeID(claims.ID, claims.Expires, s.now())
-		return false
+		return !g.RevokeID(claims.ID, claims.Expires, s.now())
 	})
 }
 

@@ -19,6 +19,7 @@ const maxBody = 64 << 10
 
 // token is the token endpoint, RFC 6749 §3.2.
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
+	w.Header()["Pragma"] = headerNoCache
 	f, c, err := s.clientRequest(w, r)
 	if err != nil {
 		s.refuse(w, err)
@@ -69,8 +70,8 @@ func (s *Server) readForm(r *http.Request) (form.Values, error) {
 	if err != nil {
 		return f, badForm(err)
 	}
-	for _, name := range s.tokenParameters {
-		if f.Repeated(name) {
+	for name := range f.Repetitions() {
+		if contains(s.tokenParameters, name) {
 			return f, oautherr.InvalidRequest.Because(nil, "a parameter is sent more than once")
 		}
 	}
@@ -207,7 +208,7 @@ func (s *Server) redeem(w http.ResponseWriter, r *http.Request, h grant.Handler,
 		if err != nil {
 			return err
 		}
-		s.emit(ctx, i.event(remote(r)))
+		s.emit(ctx, i.event())
 		i.write(w)
 		return nil
 	}

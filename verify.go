@@ -34,7 +34,13 @@ func (s *Server) Verify(ctx context.Context, accessToken string) (token.Claims, 
 	if err != nil {
 		return token.Claims{}, err
 	}
-	return c, s.holderMayAct(ctx, c)
+	if err := s.clientMayAct(ctx, c); err != nil {
+		return token.Claims{}, err
+	}
+	if err := s.userMayAct(ctx, c); err != nil {
+		return token.Claims{}, err
+	}
+	return c, nil
 }
 
 // invalidToken is the one answer to an access token that does not work.
@@ -99,12 +105,19 @@ func (s *Server) opaqueClaims(g *grant.Grant, t grant.Tokens) (token.Claims, err
 	if len(c.Audience) == 0 {
 		c.Audience = s.fallback.audience
 	}
+	var err error
 	if t.Claims != nil {
-		if err := json.Unmarshal(t.Claims, &c.Extra); err != nil {
-			return c, fmt.Errorf("grantor: stored claims of grant %s: %w", g.ID, err)
-		}
+		c.Extra, err = storedClaims(g.ID, t.Claims)
 	}
-	return c, nil
+	return c, err
+}
+
+func storedClaims(grantID string, raw json.RawMessage) (map[string]any, error) {
+	var extra map[string]any
+	if err := json.Unmarshal(raw, &extra); err != nil {
+		return nil, fmt.Errorf("grantor: stored claims of grant %s: %w", grantID, err)
+	}
+	return extra, nil
 }
 
 // notRevoked finds out whether a self-contained token was revoked before its
@@ -175,15 +188,17 @@ func notBeforeID(what, id string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// holderMayAct checks that the token's client and subject still exist and may
-// act.
-func (s *Server) holderMayAct(ctx context.Context, c token.Claims) error {
-	if _, err := client.Lookup(ctx, s.clients, c.ClientID); err != nil {
-		if errors.Is(err, client.ErrNotFound) {
-			return invalidToken(errHolder)
-		}
-		return err
+// clientMayAct checks that the token's client still exists and is enabled.
+func (s *Server) clientMayAct(ctx context.Context, c token.Claims) error {
+	_, err := client.Lookup(ctx, s.clients, c.ClientID)
+	if errors.Is(err, client.ErrNotFound) {
+		return invalidToken(errHolder)
 	}
+	return err
+}
+
+// userMayAct checks that the token's user or service principal may still act.
+func (s *Server) userMayAct(ctx context.Context, c token.Claims) error {
 	if s.subjects == nil || c.Subject == c.ClientID {
 		return nil
 	}

@@ -15,16 +15,28 @@ type Method interface {
 	// Name is the method's token_endpoint_auth_method.
 	Name() string
 
-	// Presented reports whether the request carries a credential of this method,
-	// well formed or not, and for which client. An id that cannot be read is "".
-	Presented(r *http.Request, f form.Values) (id string, ok bool)
+	// Presented returns the credential of this method that the request carries,
+	// and whether it carries one, well formed or not.
+	Presented(r *http.Request, f form.Values) (Credential, bool)
 
 	// Check returns nil if the credential proves that the request comes from c,
 	// oautherr.InvalidClient if it does not, and any other error for trouble. A
 	// client that does not exist, or may not use this method, is checked too, as
 	// a Client with nothing but an ID: do the same work and fail.
-	Check(ctx context.Context, r *http.Request, f form.Values, c *Client) error
+	Check(ctx context.Context, c *Client, presented Credential) error
 }
+
+// A Credential is what a request presents to authenticate a client.
+type Credential struct {
+	ClientID string // whom it names; empty if that cannot be read
+	Value    string // the secret or assertion; empty if it cannot be read. Never log it
+}
+
+// String names the client and nothing else.
+func (c Credential) String() string { return "credential of " + c.ClientID }
+
+// GoString is String.
+func (c Credential) GoString() string { return c.String() }
 
 // An Authenticator finds out which client a request comes from.
 type Authenticator struct {
@@ -56,11 +68,11 @@ func refused(cause error) error {
 // credential or names two clients (RFC 6749 §2.3), oautherr.InvalidClient when
 // the credential does not hold, and anything else for trouble.
 func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, f form.Values) (c, named *Client, err error) {
-	method, id, err := a.presented(r, f)
+	method, presented, err := a.presented(r, f)
 	if err != nil {
 		return nil, nil, err
 	}
-	found, err := Lookup(ctx, a.Source, id)
+	found, err := Lookup(ctx, a.Source, presented.ClientID)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, nil, err
 	}
@@ -73,9 +85,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, f for
 	}
 	checked := found
 	if cause != nil {
-		checked = &Client{ID: id} // costs what a known client costs, and fails
+		checked = &Client{ID: presented.ClientID} // costs what a known client costs, and fails
 	}
-	if err := method.Check(ctx, r, f, checked); err != nil {
+	if err := method.Check(ctx, checked, presented); err != nil {
 		return nil, found, err
 	}
 	if cause != nil {
@@ -85,34 +97,34 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, f for
 }
 
 // presented finds the one method the request uses, and the client it names.
-func (a *Authenticator) presented(r *http.Request, f form.Values) (Method, string, error) {
+func (a *Authenticator) presented(r *http.Request, f form.Values) (Method, Credential, error) {
 	headers := r.Header["Authorization"]
 	if len(headers) > 1 {
-		return nil, "", oautherr.InvalidRequest.Because(nil, "more than one Authorization header")
+		return nil, Credential{}, oautherr.InvalidRequest.Because(nil, "more than one Authorization header")
 	}
 	var method Method
-	var id string
+	var credential Credential
 	for _, m := range a.Methods {
-		presentedID, ok := m.Presented(r, f)
+		c, ok := m.Presented(r, f)
 		if !ok {
 			continue
 		}
 		if method != nil {
-			return nil, "", oautherr.InvalidRequest.Because(errManyMethods, "more than one client authentication method")
+			return nil, Credential{}, oautherr.InvalidRequest.Because(errManyMethods, "more than one client authentication method")
 		}
-		method, id = m, presentedID
+		method, credential = m, c
 	}
 	named := f.Value("client_id")
 	if method == nil {
 		if named == "" || len(headers) > 0 {
-			return nil, "", refused(errNoCredential)
+			return nil, Credential{}, refused(errNoCredential)
 		}
-		return none{}, named, nil
+		return none{}, Credential{ClientID: named}, nil
 	}
-	if named != "" && named != id && id != "" {
-		return nil, "", oautherr.InvalidRequest.Because(nil, "client_id is not the client that authenticates")
+	if id := credential.ClientID; named != "" && named != id && id != "" {
+		return nil, Credential{}, oautherr.InvalidRequest.Because(nil, "client_id is not the client that authenticates")
 	}
-	return method, id, nil
+	return method, credential, nil
 }
 
 // MethodNone is the token_endpoint_auth_method of a public client.
@@ -123,12 +135,12 @@ type none struct{}
 
 func (none) Name() string { return MethodNone }
 
-func (none) Presented(_ *http.Request, f form.Values) (string, bool) {
+func (none) Presented(_ *http.Request, f form.Values) (Credential, bool) {
 	id := f.Value("client_id")
-	return id, id != ""
+	return Credential{ClientID: id}, id != ""
 }
 
-func (none) Check(context.Context, *http.Request, form.Values, *Client) error { return nil }
+func (none) Check(context.Context, *Client, Credential) error { return nil }
 
 // cutScheme splits an Authorization header into scheme and credentials. The
 // scheme is compared without regard to case, RFC 9110 §11.1.

@@ -94,6 +94,9 @@ func (s Secret) Live(now time.Time) bool {
 	return !now.Before(s.NotBefore) && (s.Expires.IsZero() || now.Before(s.Expires))
 }
 
+// eternal reports whether s may be used at any time.
+func (s Secret) eternal() bool { return s.NotBefore.IsZero() && s.Expires.IsZero() }
+
 // Public reports whether the client cannot keep a secret (RFC 6749 §2.1).
 func (c *Client) Public() bool {
 	if len(c.AuthMethods) == 0 {

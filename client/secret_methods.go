@@ -43,17 +43,20 @@ var (
 	errMalformed   = errors.New("client: malformed credential")
 )
 
+func (s *Secrets) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
 // check compares the presented secret with the live ones of c. How much work it
 // does depends on the presented string alone, never on c.
 func (s *Secrets) check(ctx context.Context, c *Client, presented string) error {
-	now := time.Now()
-	if s.Now != nil {
-		now = s.Now()
-	}
 	var buf [8]secret.Stored
 	stored := buf[:0]
 	for _, sec := range c.Secrets {
-		if sec.Live(now) {
+		if sec.eternal() || sec.Live(s.now()) {
 			stored = append(stored, secret.Stored{ID: sec.ID, Digest: sec.Digest})
 		}
 	}
@@ -82,25 +85,20 @@ type basic struct{ s *Secrets }
 
 func (basic) Name() string { return MethodSecretBasic }
 
-func (basic) Presented(r *http.Request, _ form.Values) (string, bool) {
+func (basic) Presented(r *http.Request, _ form.Values) (Credential, bool) {
 	credentials, ok := basicHeader(r)
 	if !ok {
-		return "", false
+		return Credential{}, false
 	}
-	id, _, err := decodeBasic(credentials)
+	id, presented, err := decodeBasic(credentials)
 	if err != nil {
-		return "", true
+		return Credential{}, true
 	}
-	return id, true
+	return Credential{ClientID: id, Value: presented}, true
 }
 
-func (b basic) Check(ctx context.Context, r *http.Request, _ form.Values, c *Client) error {
-	credentials, _ := basicHeader(r)
-	_, presented, err := decodeBasic(credentials)
-	if err != nil {
-		return refused(err)
-	}
-	return b.s.check(ctx, c, presented)
+func (b basic) Check(ctx context.Context, c *Client, presented Credential) error {
+	return b.s.check(ctx, c, presented.Value)
 }
 
 func basicHeader(r *http.Request) (string, bool) {
@@ -119,8 +117,7 @@ func decodeBasic(credentials string) (id, presented string, err error) {
 	if len(credentials) > maxCredential {
 		return "", "", errMalformed
 	}
-	var buf [256]byte
-	raw, err := base64.StdEncoding.AppendDecode(buf[:0], []byte(credentials))
+	raw, err := base64.StdEncoding.DecodeString(credentials)
 	if err != nil {
 		return "", "", errMalformed
 	}
@@ -154,10 +151,11 @@ type post struct{ s *Secrets }
 
 func (post) Name() string { return MethodSecretPost }
 
-func (post) Presented(_ *http.Request, f form.Values) (string, bool) {
-	return f.Value("client_id"), f.Value("client_secret") != ""
+func (post) Presented(_ *http.Request, f form.Values) (Credential, bool) {
+	c := Credential{ClientID: f.Value("client_id"), Value: f.Value("client_secret")}
+	return c, c.Value != ""
 }
 
-func (p post) Check(ctx context.Context, _ *http.Request, f form.Values, c *Client) error {
-	return p.s.check(ctx, c, f.Value("client_secret"))
+func (p post) Check(ctx context.Context, c *Client, presented Credential) error {
+	return p.s.check(ctx, c, presented.Value)
 }

@@ -17,7 +17,7 @@ import (
 const MaxPairs = 128
 
 // inlinePairs covers every request of an ordinary client.
-const inlinePairs = 16
+const inlinePairs = 8
 
 // Values are the parameters of one request, in the order sent. They are
 // immutable, cheap to copy, and hold secrets: no formatting verb prints them. The
@@ -31,6 +31,7 @@ type Values struct {
 type data struct {
 	text   string
 	pairs  []pair // starts in inline
+	repeat bool   // some name occurs twice
 	inline [inlinePairs]pair
 }
 
@@ -57,6 +58,7 @@ func New(namesAndValues ...string) Values {
 		d.pairs = append(d.pairs, p)
 		end = p.value
 	}
+	d.repeat = d.repeats()
 	return Values{d: d}
 }
 
@@ -85,6 +87,9 @@ func (v Values) All(name string) []string {
 
 // Repeated reports whether name was sent more than once, empty values included.
 func (v Values) Repeated(name string) bool {
+	if v.d == nil || !v.d.repeat {
+		return false
+	}
 	count := 0
 	for n := range v.all() {
 		if n == name {
@@ -92,6 +97,21 @@ func (v Values) Repeated(name string) bool {
 		}
 	}
 	return count > 1
+}
+
+// Repetitions yields every name that was sent more than once, empty values
+// included, in the order first sent.
+func (v Values) Repetitions() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if v.d == nil || !v.d.repeat {
+			return
+		}
+		for name := range v.Names() {
+			if v.Repeated(name) && !yield(name) {
+				return
+			}
+		}
+	}
 }
 
 // Names yields every name once, in the order first sent.

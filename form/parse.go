@@ -72,7 +72,28 @@ func decode(b []byte) (Values, error) {
 		return Values{}, nil
 	}
 	d.text = string(text)
+	d.repeat = d.repeats()
 	return Values{d: d}, nil
+}
+
+// repeats reports whether some name occurs twice. MaxPairs bounds its work.
+func (d *data) repeats() bool {
+	for i := 1; i < len(d.pairs); i++ {
+		for j := range i {
+			if d.name(i) == d.name(j) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (d *data) name(i int) string {
+	start := uint32(0)
+	if i > 0 {
+		start = d.pairs[i-1].value
+	}
+	return d.text[start:d.pairs[i].name]
 }
 
 // cut splits b around the first sep; without one, all of b is before it.

@@ -34,7 +34,7 @@ func (AuthorizationCode) Redeem(ctx context.Context, r *Request) (*Grant, error)
 	if c == nil {
 		return nil, invalidGrant(errNoCode)
 	}
-	if ok, _ := r.Ledger.Peppers.Matches(c.digest, h); !ok || !r.Now.Before(c.expires) || g.ClientID != r.Client.ID {
+	if ok, _ := r.Ledger.Peppers.Matches(c.digest, h); !ok || !r.Now.Before(c.expires) || g.past(r.Now) || g.ClientID != r.Client.ID {
 		return nil, invalidGrant(errNotYours)
 	}
 	if subtle.ConstantTimeCompare([]byte(r.Form.Value("redirect_uri")), []byte(c.redirectURI)) != 1 {

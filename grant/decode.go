@@ -4,17 +4,18 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+	"unsafe"
 
 	"github.com/grantor-go/grantor/secret"
 )
 
 var errVersion = errors.New("record of a version this program does not know")
 
-// decode reads a record's data. Members may come in any order; those it does
+// decode reads a record's data, which it keeps. Members may come in any order; those it does
 // not know are passed over, so that a newer program can add some.
 func decode(data []byte) (*Grant, error) {
 	g := &Grant{}
-	p := scanner{s: string(data)}
+	p := scanner{s: unsafe.String(unsafe.SliceData(data), len(data))} // nobody changes data any more: see Store.Get
 	version := int64(0)
 	p.members(func(name string) {
 		switch name {
@@ -39,6 +40,7 @@ func decode(data []byte) (*Grant, error) {
 		case "refresh":
 			g.refresh = p.refresh()
 		case "access":
+			g.issued = nil
 			p.elements(func() { g.issued = append(g.issued, p.issued()) })
 		case "extra":
 			g.Extra = map[string]json.RawMessage{}
@@ -48,12 +50,24 @@ func decode(data []byte) (*Grant, error) {
 		}
 	})
 	if err := p.end(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, foreign(data))
 	}
 	if version != recordVersion {
 		return nil, errVersion
 	}
 	return g, nil
+}
+
+// foreign tells a record of another version, which may look like anything, from
+// one that is broken.
+func foreign(data []byte) error {
+	var r struct {
+		V int64 `json:"v"`
+	}
+	if json.Unmarshal(data, &r) == nil && r.V != recordVersion {
+		return errVersion
+	}
+	return nil
 }
 
 func (p *scanner) code() *codeState {
@@ -82,7 +96,9 @@ func (p *scanner) refresh() *refreshState {
 	p.members(func(name string) {
 		switch name {
 		case "family":
-			if copy(r.family[:], p.bytes()) != len(r.family) {
+			if key := p.bytes(); len(key) == len(r.family) {
+				copy(r.family[:], key)
+			} else {
 				p.fail()
 			}
 		case "digest":
@@ -92,7 +108,7 @@ func (p *scanner) refresh() *refreshState {
 		case "rotated_ms":
 			r.rotated = time.UnixMilli(p.number())
 		case "sealed":
-			r.sealed = p.bytes()
+			r.sealed = p.text()
 		case "expires":
 			r.expires = p.at()
 		default:

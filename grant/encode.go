@@ -10,9 +10,9 @@ import "github.com/grantor-go/grantor/internal/jsonw"
 // ever written stays readable; testdata/records keeps one of each.
 const recordVersion = 1
 
-// encode appends the record's data to dst.
-func (g *Grant) encode(dst []byte) ([]byte, error) {
-	w := &jsonw.Writer{B: dst}
+// encode writes the record's data.
+func (g *Grant) encode(w *jsonw.Writer) error {
+	w.Reset()
 	w.Open('{')
 	w.Int("v", recordVersion)
 	w.Text("type", g.Type)
@@ -27,11 +27,11 @@ func (g *Grant) encode(dst []byte) ([]byte, error) {
 	encodeIssued(w, g.issued)
 	if len(g.Extra) > 0 {
 		if err := w.Value("extra", g.Extra); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	w.Close('}')
-	return w.B, nil
+	return nil
 }
 
 func (c *codeState) encode(w *jsonw.Writer) {
@@ -60,7 +60,7 @@ func (r *refreshState) encode(w *jsonw.Writer) {
 	if !r.rotated.IsZero() {
 		w.Int("rotated_ms", r.rotated.UnixMilli())
 	}
-	w.Bytes("sealed", r.sealed)
+	w.Text("sealed", r.sealed)
 	w.Time("expires", r.expires)
 	w.Close('}')
 }

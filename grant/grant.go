@@ -92,7 +92,7 @@ type refreshState struct {
 	current  secret.Digest
 	previous secret.Digest // empty before the first rotation
 	rotated  time.Time     // when previous was rotated
-	sealed   []byte        // the response of that rotation, see seal.go
+	sealed   string        // the response of that rotation, see seal.go
 	expires  time.Time     // the idle limit
 }
 
@@ -142,19 +142,48 @@ func (g *Grant) Remember(d secret.Digest, t Tokens, now time.Time) {
 	if !slices.Equal(t.Resources, g.Resources) {
 		i.resources = append([]string{}, t.Resources...)
 	}
+	g.makeRoom(i)
 	g.issued = append(g.issued, i)
 	g.changed = true
 }
 
-// maxIssued bounds the live opaque access tokens of one grant. A client that
-// refreshes faster than its tokens expire loses the oldest.
-const maxIssued = 64
+// Live opaque access tokens of one grant: for each target, which is a set of
+// scopes and resources, the newest and the one before it, so that requests under
+// way at a refresh still pass; and so many in all.
+const (
+	maxPerTarget = 2
+	maxIssued    = 32
+	maxRevoked   = 64 // self-contained tokens that were revoked before their time
+)
 
+// forget drops the tokens that expired before now. What was revoked before its
+// time is remembered until then.
 func (g *Grant) forget(now time.Time) {
 	g.issued = slices.DeleteFunc(g.issued, func(i issued) bool { return !now.Before(i.expires) })
-	if n := len(g.issued) - maxIssued + 1; n > 0 {
-		g.issued = slices.Delete(g.issued, 0, n)
+}
+
+// makeRoom drops the oldest opaque tokens that there are too many of, before one
+// more like next is added.
+func (g *Grant) makeRoom(next issued) {
+	alike, opaque := 0, 0
+	for n := len(g.issued) - 1; n >= 0; n-- {
+		have := &g.issued[n]
+		if have.revoked != "" {
+			continue
+		}
+		opaque++
+		if have.alike(&next) {
+			alike++
+		}
+		if opaque >= maxIssued || have.alike(&next) && alike >= maxPerTarget {
+			g.issued = slices.Delete(g.issued, n, n+1)
+		}
 	}
+}
+
+// alike reports whether two tokens are for the same target.
+func (i *issued) alike(j *issued) bool {
+	return slices.Equal(i.scopes, j.scopes) && slices.Equal(i.resources, j.resources)
 }
 
 // Opaque returns what the presented opaque access token may do, if it is live.
@@ -190,14 +219,25 @@ func (g *Grant) RevokeOpaque(p *secret.Peppers, h secret.Handle) bool {
 }
 
 // RevokeID ends the one self-contained access token with this ID, which would
-// have lived until expires.
-func (g *Grant) RevokeID(id string, expires, now time.Time) {
+// have lived until expires. It reports false if the record has no room for one
+// more: then revoke the whole grant, for what is revoked must stay so.
+func (g *Grant) RevokeID(id string, expires, now time.Time) bool {
 	if g.RevokedID(id) {
-		return
+		return true
 	}
 	g.forget(now)
+	revoked := 0
+	for _, i := range g.issued {
+		if i.revoked != "" {
+			revoked++
+		}
+	}
+	if revoked >= maxRevoked {
+		return false
+	}
 	g.issued = append(g.issued, issued{revoked: id, expires: expires})
 	g.changed = true
+	return true
 }
 
 // RevokedID reports whether the self-contained access token with this ID was

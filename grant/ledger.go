@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
+	"github.com/grantor-go/grantor/internal/jsonw"
 	"github.com/grantor-go/grantor/secret"
 	"github.com/grantor-go/grantor/store"
 )
@@ -32,20 +34,23 @@ func (l *Ledger) Load(ctx context.Context, id string) (*Grant, error) {
 	return g, nil
 }
 
+// encoders are reused: a Store does not keep the data it is given.
+var encoders = sync.Pool{New: func() any { return new(jsonw.Writer) }}
+
 // Commit writes what changed, in one Put. It returns store.ErrConflict, and
 // changes nothing, if the grant was written or revoked since it was loaded.
 func (l *Ledger) Commit(ctx context.Context, g *Grant) error {
 	if !g.changed {
 		return nil
 	}
-	var buf [1024]byte
-	data, err := g.encode(buf[:0])
-	if err != nil {
+	w := encoders.Get().(*jsonw.Writer)
+	defer encoders.Put(w)
+	if err := g.encode(w); err != nil {
 		return err
 	}
-	err = l.Store.Put(ctx, store.Record{
+	err := l.Store.Put(ctx, store.Record{
 		Kind: Kind, ID: g.ID, Grant: g.ID, Client: g.ClientID, Subject: g.Subject,
-		Version: g.version, Expires: g.ends(), Data: data,
+		Version: g.version, Expires: g.ends(), Data: w.B,
 	})
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ type Rotation struct {
 	Format  secret.Format
 	Peppers *secret.Peppers
 	Idle    time.Duration // how long a refresh token lives unused
-	Retry   time.Duration // how long the previous one returns the same successor
+	Retry   time.Duration // how long the previous one returns the same successor; 0: never
 }
 
 // Rotate gives the grant its first refresh token, or the successor of the one
@@ -26,11 +26,13 @@ func (g *Grant) Rotate(r Rotation, t Tokens, now time.Time) (secret.Handle, erro
 	}
 	t.Refresh = r.Format.IssueMarked(secret.RefreshToken, g.ID, &next.family)
 	if !g.presented.IsZero() {
-		sealed, err := seal(g.presented, t)
-		if err != nil {
+		next.previous, next.rotated, next.sealed = next.current, now, ""
+	}
+	if !g.presented.IsZero() && r.Retry > 0 {
+		var err error
+		if next.sealed, err = seal(g.presented, t); err != nil {
 			return secret.Handle{}, err
 		}
-		next.previous, next.rotated, next.sealed = next.current, now, sealed
 	}
 	next.current = r.Peppers.Digest(t.Refresh)
 	next.expires = now.Add(r.Idle)
@@ -77,7 +79,7 @@ func (g *Grant) standing(p *secret.Peppers, h secret.Handle, retry time.Duration
 	if ok, _ := p.Matches(r.current, h); ok {
 		return current
 	}
-	if ok, _ := p.Matches(r.previous, h); ok && now.Sub(r.rotated) < retry {
+	if ok, _ := p.Matches(r.previous, h); ok && retry > 0 && len(r.sealed) > 0 && now.Sub(r.rotated) < retry {
 		return repeated
 	}
 	if h.MarkedBy(&r.family) {

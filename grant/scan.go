@@ -98,17 +98,19 @@ func (p *scanner) text() string {
 		return ""
 	}
 	start := p.i
-	for ; p.i < len(p.s); p.i++ {
-		switch c := p.s[p.i]; {
-		case c == '"':
-			p.i++
-			return p.s[start : p.i-1]
-		case c == '\\' || c < ' ' || c >= 0x80:
+	end := strings.IndexByte(p.s[start:], '"')
+	if end < 0 {
+		p.fail()
+		return ""
+	}
+	s := p.s[start : start+end]
+	for i := range len(s) {
+		if c := s[i]; c == '\\' || c < ' ' || c >= 0x80 {
 			return p.quoted(start)
 		}
 	}
-	p.fail()
-	return ""
+	p.i = start + end + 1
+	return s
 }
 
 // quoted reads a string that is not plain ASCII, with encoding/json.

@@ -4,10 +4,13 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
+	"github.com/grantor-go/grantor/internal/jsonw"
 	"github.com/grantor-go/grantor/secret"
 )
 
@@ -18,11 +21,11 @@ import (
 
 // sealedTokens is the plaintext of a seal.
 type sealedTokens struct {
-	Refresh   string   `json:"refresh"`
-	Access    string   `json:"access,omitempty"`
-	Expires   int64    `json:"expires,omitempty"`
-	Scopes    []string `json:"scopes,omitempty"`
-	Resources []string `json:"resources,omitempty"`
+	Refresh   string `json:"refresh"`
+	Access    string `json:"access,omitempty"`
+	Expires   int64  `json:"expires,omitempty"`
+	Scopes    string `json:"scope"`
+	Resources string `json:"resource"`
 }
 
 var errSeal = errors.New("grant: sealed successor does not open")
@@ -38,28 +41,35 @@ func sealer(h secret.Handle) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-func seal(h secret.Handle, t Tokens) ([]byte, error) {
+func seal(h secret.Handle, t Tokens) (string, error) {
 	aead, err := sealer(h)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	s := sealedTokens{Refresh: t.Refresh.Reveal(), Access: t.Access, Scopes: t.Scopes, Resources: t.Resources}
+	var buf [512]byte
+	w := jsonw.Writer{B: buf[:0]}
+	w.Open('{')
+	w.String("refresh", t.Refresh.Reveal())
 	if t.Access != "" {
-		s.Expires = t.Expires.Unix()
+		w.String("access", t.Access)
+		w.Time("expires", t.Expires)
 	}
-	plain, err := json.Marshal(s)
-	if err != nil {
-		return nil, err
-	}
-	return aead.Seal(nil, nil, plain, nil), nil
+	w.Words("scope", t.Scopes)
+	w.Words("resource", t.Resources)
+	w.Close('}')
+	return base64.RawURLEncoding.EncodeToString(aead.Seal(nil, nil, w.B, nil)), nil
 }
 
-func unseal(f secret.Format, h secret.Handle, sealed []byte) (*Tokens, error) {
+func unseal(f secret.Format, h secret.Handle, sealed string) (*Tokens, error) {
 	aead, err := sealer(h)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := aead.Open(nil, nil, sealed, nil)
+	raw, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil {
+		return nil, errors.Join(errSeal, err)
+	}
+	plain, err := aead.Open(nil, nil, raw, nil)
 	if err != nil {
 		return nil, errors.Join(errSeal, err)
 	}
@@ -71,7 +81,7 @@ func unseal(f secret.Format, h secret.Handle, sealed []byte) (*Tokens, error) {
 	if err != nil {
 		return nil, errors.Join(errSeal, err)
 	}
-	t := &Tokens{Refresh: refresh, Access: s.Access, Scopes: s.Scopes, Resources: s.Resources}
+	t := &Tokens{Refresh: refresh, Access: s.Access, Scopes: strings.Fields(s.Scopes), Resources: strings.Fields(s.Resources)}
 	if s.Expires != 0 {
 		t.Expires = time.Unix(s.Expires, 0)
 	}

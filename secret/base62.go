@@ -56,12 +56,31 @@ func appendBase62(dst []byte, v uint64, width int) []byte {
 	return dst
 }
 
+// crcTables are the tables of CRC-32/IEEE for eight bytes at a time: table k
+// advances a byte that k more bytes follow.
+var crcTables = func() (t [8][256]uint32) {
+	t[0] = *crc32.IEEETable
+	for k := 1; k < len(t); k++ {
+		for i := range t[k] {
+			before := t[k-1][i]
+			t[k][i] = crc32.IEEETable[byte(before)] ^ before>>8
+		}
+	}
+	return t
+}()
+
 // checksum is CRC-32/IEEE, as crc32.ChecksumIEEE computes it. That function
 // moves its argument to the heap, which this one need not.
 func checksum[S string | []byte](s S) uint32 {
-	crc := ^uint32(0)
-	for i := range len(s) {
-		crc = crc32.IEEETable[byte(crc)^s[i]] ^ crc>>8
+	crc, t := ^uint32(0), &crcTables
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		crc ^= uint32(s[i]) | uint32(s[i+1])<<8 | uint32(s[i+2])<<16 | uint32(s[i+3])<<24
+		crc = t[7][byte(crc)] ^ t[6][byte(crc>>8)] ^ t[5][byte(crc>>16)] ^ t[4][crc>>24] ^
+			t[3][s[i+4]] ^ t[2][s[i+5]] ^ t[1][s[i+6]] ^ t[0][s[i+7]]
+	}
+	for ; i < len(s); i++ {
+		crc = t[0][byte(crc)^s[i]] ^ crc>>8
 	}
 	return ^crc
 }

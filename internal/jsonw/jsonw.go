@@ -17,6 +17,9 @@ type Writer struct {
 	comma bool // a comma is due before the next member or element
 }
 
+// Reset makes the Writer empty and keeps its memory.
+func (w *Writer) Reset() { w.B, w.comma = w.B[:0], false }
+
 // Open begins an object or array.
 func (w *Writer) Open(brace byte) {
 	w.B, w.comma = append(w.B, brace), false

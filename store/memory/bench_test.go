@@ -2,8 +2,6 @@ package memory_test
 
 import (
 	"context"
-	"fmt"
-	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -12,28 +10,8 @@ import (
 
 	"github.com/grantor-go/grantor/store"
 	"github.com/grantor-go/grantor/store/memory"
+	"github.com/grantor-go/grantor/store/storetest"
 )
-
-const benchKind store.Kind = "grant"
-
-// sample is a record the size of a live opaque token.
-func sample(i int, client string) store.Record {
-	id := fmt.Sprintf("%022d", i)
-	return store.Record{
-		Kind: benchKind, ID: id, Grant: id, Client: client, Subject: client,
-		Expires: time.Now().Add(10*time.Minute + time.Duration(i)),
-		Data:    make([]byte, 190),
-	}
-}
-
-func filled(tb testing.TB, n int) *memory.Store {
-	tb.Helper()
-	s := memory.New()
-	for i := range n {
-		require.NoError(tb, s.Put(context.Background(), sample(i, "client-0000000000000001")))
-	}
-	return s
-}
 
 func sizes(b *testing.B, run func(b *testing.B, n int)) {
 	for _, n := range []int{1e3, 1e5, 1e6} {
@@ -41,55 +19,73 @@ func sizes(b *testing.B, run func(b *testing.B, n int)) {
 	}
 }
 
+func filled(b *testing.B, n int) *memory.Store {
+	b.Helper()
+	s := memory.New()
+	fill(b, s, n, time.Now().Add(time.Hour))
+	return s
+}
+
 func BenchmarkGet(b *testing.B) {
 	sizes(b, func(b *testing.B, n int) {
 		s, ctx := filled(b, n), context.Background()
 		ids := make([]string, n)
 		for i := range ids {
-			ids[i] = sample(i*7919%n, "").ID
+			ids[i] = token(i*7919%n, time.Time{}).ID
 		}
 		b.ReportAllocs()
-		i := 0
-		for b.Loop() {
-			if _, err := s.Get(ctx, benchKind, ids[i%n]); err != nil {
+		for i := 0; b.Loop(); i++ {
+			if _, err := s.Get(ctx, "grant", ids[i%n]); err != nil {
 				b.Fatal(err)
 			}
-			i++
 		}
 	})
 }
 
+// BenchmarkPutCreate is steady traffic: with every record that is put another
+// expires, and is freed.
 func BenchmarkPutCreate(b *testing.B) {
 	sizes(b, func(b *testing.B, n int) {
-		s, ctx := filled(b, n), context.Background()
-		records := make([]store.Record, b.N)
-		for i := range records {
-			records[i] = sample(n+i, "client-0000000000000001")
+		const tick = 10 * time.Microsecond
+		clock, ctx := new(storetest.Clock), context.Background()
+		s := &memory.Store{Now: clock.Now}
+		r, ids := token(0, time.Time{}), make([]string, 2*n)
+		for i := range ids {
+			ids[i] = token(i, time.Time{}).ID
 		}
-		b.ReportAllocs()
-		b.ResetTimer()
-		for i := range records {
-			if err := s.Put(ctx, records[i]); err != nil {
+		put := func(i int) {
+			clock.Advance(tick)
+			r.ID = ids[i%len(ids)]
+			r.Grant, r.Expires = r.ID, clock.Now().Add(time.Duration(n)*tick)
+			if err := s.Put(ctx, r); err != nil {
 				b.Fatal(err)
 			}
 		}
+		for i := range ids {
+			put(i)
+		}
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			put(i)
+		}
+		b.ReportMetric(float64(s.Len())/float64(n), "held/live")
 	})
 }
 
 func BenchmarkPutUpdate(b *testing.B) {
 	sizes(b, func(b *testing.B, n int) {
 		s, ctx := filled(b, n), context.Background()
-		records := make([]store.Record, n)
-		for i := range records {
-			records[i] = sample(i*7919%n, "client-0000000000000001")
+		r, versions, expires := token(0, time.Time{}), make([]int64, n), time.Now().Add(time.Hour)
+		ids := make([]string, n)
+		for i := range ids {
+			ids[i] = token(i*7919%n, time.Time{}).ID
 		}
 		b.ReportAllocs()
-		b.ResetTimer()
-		for i := range b.N {
-			r := &records[i%n]
-			r.Version++
-			r.Expires = r.Expires.Add(time.Minute)
-			if err := s.Put(ctx, *r); err != nil {
+		for i := 0; b.Loop(); i++ {
+			versions[i%n]++
+			expires = expires.Add(time.Microsecond)
+			r.ID, r.Grant, r.Version, r.Expires = ids[i%n], ids[i%n], versions[i%n], expires
+			if err := s.Put(ctx, r); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -100,52 +96,67 @@ func BenchmarkFindBySubject(b *testing.B) {
 	sizes(b, func(b *testing.B, n int) {
 		s, ctx := filled(b, n), context.Background()
 		for i := range 10 {
-			require.NoError(b, s.Put(ctx, sample(n+i, "alice")))
+			r := token(n+i, time.Time{})
+			r.Subject = "alice"
+			require.NoError(b, s.Put(ctx, r))
 		}
 		b.ReportAllocs()
 		for b.Loop() {
-			if found, err := s.Find(ctx, store.Query{Kind: benchKind, Subject: "alice"}); err != nil || len(found) != 10 {
+			if found, err := s.Find(ctx, store.Query{Kind: "grant", Subject: "alice"}); err != nil || len(found) != 10 {
 				b.Fatal(len(found), err)
 			}
 		}
 	})
 }
 
-func BenchmarkDeleteGrant(b *testing.B) {
-	s, ctx := filled(b, 1e5), context.Background()
-	b.ReportAllocs()
-	for i := range b.N {
-		if _, err := s.Delete(ctx, store.Query{Grant: sample(i%1e5, "").ID}); err != nil {
-			b.Fatal(err)
+// BenchmarkDeleteByGrant is the revocation of one grant; the records are put
+// anew outside the count.
+func BenchmarkDeleteByGrant(b *testing.B) {
+	sizes(b, func(b *testing.B, n int) {
+		s, ctx := filled(b, n), context.Background()
+		ids := make([]string, n)
+		for i := range ids {
+			ids[i] = token(i, time.Time{}).ID
 		}
-	}
-}
-
-func heap() uint64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
-}
-
-func TestZ(t *testing.T) {
-	for _, n := range []int{1e5, 5e5, 9e5, 1e6} {
-		for _, distinct := range []bool{false, true} {
-			before := heap()
-			s := memory.New()
-			for i := range n {
-				c := "client-0000000000000001"
-				if distinct {
-					c = fmt.Sprintf("client-%016d", i)
-				}
-				_ = s.Put(context.Background(), sample(i, c))
+		b.ReportAllocs()
+		b.ResetTimer()
+		for i := range b.N {
+			if i > 0 && i%n == 0 {
+				b.StopTimer()
+				fill(b, s, n, time.Now().Add(time.Hour))
+				b.StartTimer()
 			}
-			t.Log(n, distinct, float64(heap()-before)/float64(n))
-			a := time.Now()
-			k, _ := s.Delete(context.Background(), store.Query{ExpiredAt: time.Now().Add(time.Hour)})
-			t.Log(k, time.Since(a)/time.Duration(n), heap()-before)
-			runtime.KeepAlive(s)
+			if deleted, err := s.Delete(ctx, store.Query{Grant: ids[i%n]}); err != nil || deleted != 1 {
+				b.Fatal(deleted, err)
+			}
 		}
+	})
+}
+
+func BenchmarkGetParallel(b *testing.B) {
+	const n = 100_000
+	s, ctx := filled(b, n), context.Background()
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = token(i*7919%n, time.Time{}).ID
 	}
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			if _, err := s.Get(ctx, "grant", ids[i%n]); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
+func BenchmarkMemory(b *testing.B) {
+	sizes(b, func(b *testing.B, n int) {
+		bytes := 0.0
+		for b.Loop() {
+			bytes = bytesPerRecord(b, n)
+		}
+		b.ReportMetric(bytes, "bytes/record")
+	})
 }

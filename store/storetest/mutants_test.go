@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -269,8 +270,12 @@ func spoilTwice() func(inner, *storetest.Clock) store.Store {
 	}
 }
 
-// aMoment is long enough for others to come in between.
-const aMoment = 50 * time.Microsecond
+// dawdle lets others come in between.
+func dawdle() {
+	for range 20 {
+		runtime.Gosched()
+	}
+}
 
 // checkThenAct compares first and writes a moment later.
 func checkThenAct(when func(r store.Record) bool) func(inner, *storetest.Clock) store.Store {
@@ -281,7 +286,7 @@ func checkThenAct(when func(r store.Record) bool) func(inner, *storetest.Clock) 
 		if s.version(ctx, r) != r.Version {
 			return store.ErrConflict
 		}
-		time.Sleep(aMoment)
+		dawdle()
 		return s.force(ctx, r)
 	})
 }
@@ -302,7 +307,7 @@ func raceMutants() []mutant {
 					return s.Delete(ctx, q)
 				}
 				found, err := s.Find(ctx, q)
-				time.Sleep(aMoment)
+				dawdle()
 				if _, err := s.Delete(ctx, q); err != nil {
 					return 0, err
 				}
@@ -322,7 +327,7 @@ func raceMutants() []mutant {
 					del: func(ctx context.Context, q store.Query) (int, error) {
 						deleting.Add(1)
 						defer deleting.Add(-1)
-						time.Sleep(aMoment)
+						dawdle()
 						return s.Delete(ctx, q)
 					},
 				}

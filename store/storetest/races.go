@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -219,6 +220,7 @@ func bystanders(p *probe) {
 	}
 	stay := func(r store.Record, s store.Store) error {
 		for round := 0; round < rounds || busy.Load() > 0; round++ {
+			runtime.Gosched() // where there is one processor, the others want it
 			if err := s.Put(p.ctx, r); err != nil {
 				return fmt.Errorf("Put of %s: %w", describe(r), err)
 			}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -35,6 +37,19 @@ func TestNothingIsReportedOfAStoreThatKeepsItsPromises(t *testing.T) {
 	if got := storetest.Failures(t, engine(nil)); len(got) > 0 {
 		t.Errorf("got failures %q, want none", got)
 	}
+}
+
+func TestAnEngineWithoutAClockIsGivenRealTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		got := storetest.Failures(t, storetest.Engine{Open: func(*testing.T) store.Store { return memory.New() }})
+		if len(got) > 0 {
+			t.Errorf("got failures %q, want none", got)
+		}
+		if took := time.Since(start); took < 6*time.Second || took > 20*time.Second {
+			t.Errorf("the checks waited for %v, want some fifteen seconds", took)
+		}
+	})
 }
 
 func TestEveryMutantIsFoundByThePromiseItBreaks(t *testing.T) {
