@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,9 +53,9 @@ type authorization struct {
 // identify the client, validate the request, decide what is needed of the
 // person, and finish.
 func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
-	f, err := authorizeForm(r)
+	f, err := s.authorizeForm(r)
 	if err != nil {
-		s.errorPage(w, r, "", err)
+		s.errorPage(w, r, nil, err)
 		return
 	}
 	s.answer(w, r, f, nil)
@@ -65,7 +66,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, f form.Values, pending *pending) {
 	a, err := s.identify(r.Context(), f)
 	if err != nil {
-		s.errorPage(w, r, f.Value("client_id"), err)
+		s.errorPage(w, r, a.client, err)
 		return
 	}
 	if err := s.validateRequest(a); err != nil {
@@ -81,8 +82,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, f form.Values, p
 }
 
 // authorizeForm reads the request from the query or, for POST, from the body
-// (OpenID Connect Core §3.1.2.1). A parameter may not come in both.
-func authorizeForm(r *http.Request) (form.Values, error) {
+// (OpenID Connect Core §3.1.2.1). A parameter may not come in both. A body may
+// be as long as a query: the request becomes one if a person must be asked.
+func (s *Server) authorizeForm(r *http.Request) (form.Values, error) {
 	if len(r.URL.RawQuery) > maxQuery {
 		e := oautherr.InvalidRequest.Because(nil, "the request is too long")
 		e.Status = http.StatusRequestURITooLong
@@ -95,12 +97,14 @@ func authorizeForm(r *http.Request) (form.Values, error) {
 	if r.Method != http.MethodPost {
 		return q, nil
 	}
-	f, err := form.Body(r, maxBody)
+	f, err := form.Body(r, maxQuery)
 	if err != nil {
 		return f, badForm(err)
 	}
 	for name := range q.Names() {
-		if slices.Contains(authorizeParameters[:], name) || name == "client_id" || name == "redirect_uri" || name == "state" {
+		switch {
+		case name == "client_id", name == "redirect_uri", name == "state", name == "resource",
+			slices.Contains(s.authorizeParameters, name):
 			return f, oautherr.InvalidRequest.Because(nil, "parameters of a POST request belong in its body")
 		}
 	}
@@ -108,25 +112,28 @@ func authorizeForm(r *http.Request) (form.Values, error) {
 }
 
 // identify finds out which client asks, and where an answer may go. Until both
-// are certain nothing may be redirected: these errors are pages.
+// are certain nothing may be redirected: these errors are pages. With an error
+// the authorization holds no more than the client, if that is known.
 func (s *Server) identify(ctx context.Context, f form.Values) (*authorization, error) {
+	a := &authorization{form: f, mode: modeQuery, maxAge: -1}
 	if f.Repeated("client_id") || f.Repeated("redirect_uri") {
-		return nil, oautherr.InvalidRequest.Because(nil, "client_id or redirect_uri is sent more than once")
+		return a, oautherr.InvalidRequest.Because(nil, "client_id or redirect_uri is sent more than once")
 	}
 	c, err := client.Lookup(ctx, s.clients, f.Value("client_id"))
 	if errors.Is(err, client.ErrNotFound) {
-		return nil, oautherr.InvalidRequest.Because(err, "the application is unknown or disabled")
+		return a, oautherr.InvalidRequest.Because(err, "the application is unknown or disabled")
 	}
 	if err != nil {
-		return nil, err
+		return a, err
 	}
+	a.client = c
 	uri := f.Value("redirect_uri")
 	if !c.MatchRedirectURI(uri) {
-		return nil, oautherr.InvalidRequest.Because(nil, "redirect_uri is missing or not registered for the application")
+		return a, oautherr.InvalidRequest.Because(nil, "redirect_uri is missing or not registered for the application")
 	}
-	a := &authorization{form: f, client: c, redirectURI: uri, mode: modeQuery, maxAge: -1}
-	if !f.Repeated("state") {
-		a.state = f.Value("state")
+	a.redirectURI = uri
+	if state := f.Value("state"); !f.Repeated("state") && len(state) <= maxState {
+		a.state = state
 	}
 	if !f.Repeated("response_mode") && f.Value("response_mode") == modeFormPost {
 		a.mode = modeFormPost
@@ -142,8 +149,10 @@ func (s *Server) validateRequest(a *authorization) error {
 			return oautherr.InvalidRequest.Because(nil, "a parameter is sent more than once")
 		}
 	}
-	if len(a.state) > maxState {
-		a.state = ""
+	if bracketed(f, s.authorizeParameters) {
+		return errBracketed()
+	}
+	if len(f.Value("state")) > maxState {
 		return oautherr.InvalidRequest.Because(nil, "state is longer than 4096 bytes")
 	}
 	if m := f.Value("response_mode"); m != "" && m != modeQuery && m != modeFormPost {
@@ -190,6 +199,10 @@ func checkPKCE(a *authorization) error {
 	return nil
 }
 
+// scopeOfflineAccess asks for a refresh token that outlives the session, OpenID
+// Connect Core §11. A client that gets no refresh token has no use for it.
+const scopeOfflineAccess = "offline_access"
+
 // checkScope drops scopes that the client may not ask for, RFC 6749 §3.3; the
 // token response says what is left. With none left the request is refused.
 func (s *Server) checkScope(a *authorization) error {
@@ -201,7 +214,9 @@ func (s *Server) checkScope(a *authorization) error {
 		a.scopes = a.client.DefaultScopes
 		return nil
 	}
-	a.scopes = slices.DeleteFunc(asked, func(scope string) bool { return !a.client.MayAsk(scope) })
+	a.scopes = slices.DeleteFunc(asked, func(scope string) bool {
+		return !a.client.MayAsk(scope) || scope == scopeOfflineAccess && !a.client.MayUse(client.RefreshToken)
+	})
 	if len(a.scopes) == 0 {
 		return oautherr.InvalidScope.Because(nil, "the client may not ask for any of these scopes")
 	}
@@ -259,5 +274,12 @@ func (a *authorization) asks(prompt string) bool { return slices.Contains(a.prom
 // authenticate to use the code, and an https URI belongs to its owner. What a
 // public client registered on a device anybody can imitate (RFC 8252 §8.6).
 func (a *authorization) provable() bool {
-	return !a.client.Public() || strings.HasPrefix(a.redirectURI, "https://")
+	return !a.client.Public() || strings.HasPrefix(a.redirectURI, "https://") && !a.onDevice()
+}
+
+// onDevice reports whether the answer goes to a program on the person's own
+// device: to a loopback address, or to a scheme that a program there registered.
+func (a *authorization) onDevice() bool {
+	u, err := url.Parse(a.redirectURI)
+	return err != nil || u.Scheme != "https" && u.Scheme != "http" || loopback(u.Hostname())
 }

@@ -84,7 +84,7 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request, a *authorization
 	case err != nil:
 		s.redirectError(w, r, a, err)
 	case need == NeedNothing:
-		s.finish(w, r, a, session)
+		s.finish(w, r, a, session, p)
 	case a.asks(promptNone):
 		s.redirectError(w, r, a, need.refusal())
 	default:
@@ -112,10 +112,10 @@ func (s *Server) need(ctx context.Context, a *authorization, session *Session, p
 	return NeedConsent, nil
 }
 
-// stale reports whether the user must authenticate again: prompt=login wants it
-// to happen after the request came, max_age within that time.
+// stale reports whether the user must authenticate again: prompt=login, and
+// max_age=0, want it to happen after the request came, max_age within that time.
 func (s *Server) stale(a *authorization, session *Session, p *pending) bool {
-	if a.asks(promptLogin) && (p == nil || session.AuthTime.Before(p.since(session.AuthTime))) {
+	if (a.asks(promptLogin) || a.maxAge == 0) && (p == nil || session.AuthTime.Before(p.since(session.AuthTime))) {
 		return true
 	}
 	return a.maxAge >= 0 && s.now().Sub(session.AuthTime) > a.maxAge && !(p != nil && !session.AuthTime.Before(p.since(session.AuthTime)))
@@ -123,17 +123,34 @@ func (s *Server) stale(a *authorization, session *Session, p *pending) bool {
 
 // finish issues the code and sends the browser back to the client. The subject
 // comes from the session, never from a form.
-func (s *Server) finish(w http.ResponseWriter, r *http.Request, a *authorization, session *Session) {
-	code, _, err := s.grantCode(r.Context(), a, session)
-	if err != nil {
-		s.redirectError(w, r, a, err)
+func (s *Server) finish(w http.ResponseWriter, r *http.Request, a *authorization, session *Session, p *pending) {
+	if p != nil {
+		code, _, err := s.answerOnce(r.Context(), a, session, p, false)
+		s.deliver(w, r, a, session, code, err)
 		return
 	}
-	s.redirectCode(w, r, a, code)
+	code, g, err := s.grantCode(r.Context(), a, session)
+	if err == nil {
+		s.issued(r.Context(), g)
+	}
+	s.deliver(w, r, a, session, code, err)
 }
 
-// grantCode records the grant and returns its code.
-func (s *Server) grantCode(ctx context.Context, a *authorization, session *Session) (secret.Handle, string, error) {
+// deliver sends the browser back to the client with the code, or with why there
+// is none. A request that was answered for somebody else begins anew.
+func (s *Server) deliver(w http.ResponseWriter, r *http.Request, a *authorization, session *Session, code secret.Handle, err error) {
+	switch {
+	case err == nil:
+		s.redirectCode(w, r, a, code)
+	case errors.Is(err, errOthers):
+		s.decide(w, r, a, session, nil)
+	default:
+		s.redirectError(w, r, a, err)
+	}
+}
+
+// grantCode records the grant and returns it and its code.
+func (s *Server) grantCode(ctx context.Context, a *authorization, session *Session) (secret.Handle, *grant.Grant, error) {
 	now := s.now()
 	g := grant.New(s.ledger.Format, client.AuthorizationCode, now)
 	g.ClientID, g.Subject, g.AuthTime = a.client.ID, session.Subject, session.AuthTime
@@ -141,18 +158,22 @@ func (s *Server) grantCode(ctx context.Context, a *authorization, session *Sessi
 	g.Expires, g.Refreshable = now.Add(s.lifetimes.Refresh), true
 	for _, hook := range s.grantingHooks {
 		if err := hook(ctx, a.form, session, g); err != nil {
-			return secret.Handle{}, "", err
+			return secret.Handle{}, nil, err
 		}
 	}
 	code := g.IssueCode(s.ledger.Format, s.ledger.Peppers, grant.Authorization{
 		RedirectURI: a.redirectURI, Challenge: a.challenge, Expires: now.Add(s.lifetimes.Code),
 	})
 	if err := s.ledger.Commit(ctx, g); err != nil {
-		return secret.Handle{}, "", err
+		return secret.Handle{}, nil, err
 	}
+	return code, g, nil
+}
+
+// issued reports a code that goes to its client.
+func (s *Server) issued(ctx context.Context, g *grant.Grant) {
 	s.emit(ctx, Event{
 		Kind: CodeIssued, ClientID: g.ClientID, Subject: g.Subject, GrantID: g.ID,
 		GrantType: g.Type, Scopes: g.Scopes,
 	})
-	return code, g.ID, nil
 }

@@ -25,6 +25,7 @@ const (
 	TokenRefused      EventKind = "token.refused"         // a token request was refused
 	RefreshReused     EventKind = "refresh.reused"        // a rotated refresh token came too late; its family was revoked
 	TokenRevoked      EventKind = "token.revoked"         // one token, or a whole grant, was revoked
+	RevokeIgnored     EventKind = "revocation.ignored"    // a client asked to revoke a token that is unknown, dead or another's
 	TokensRevoked     EventKind = "tokens.revoked"        // Server.Revoke revoked all that match a query
 	CredentialInURL   EventKind = "client.secret_in_url"  // a client put its secret into a URL
 	Trouble           EventKind = "server.trouble"        // store, signer or host callback failed

@@ -49,7 +49,6 @@ type Interaction struct {
 	server  *Server
 	request *authorization
 	pending *pending
-	key     *browserKey
 }
 
 // pending is what is known of an authorization request that waits. It travels in
@@ -59,6 +58,7 @@ type pending struct {
 	id      string
 	created time.Time
 	done    []Need // what was asked for once already
+	key     *browserKey
 }
 
 // asked reports whether the person was asked for this before.
@@ -71,6 +71,15 @@ func (p *pending) since(t time.Time) time.Time {
 		return p.created.Truncate(time.Second)
 	}
 	return p.created
+}
+
+// shown authenticates a consent page: which request it belongs to, whom it was
+// shown to, and all that it said they would agree to.
+func (p *pending) shown(a *authorization, session *Session) []string {
+	return []string{
+		p.id, session.Subject, session.ID,
+		strings.Join(a.scopes, " "), strings.Join(a.resources, " "), a.form.Encode(),
+	}
 }
 
 // text is the pending state for the URL, without its tag.
@@ -99,7 +108,7 @@ func (s *Server) readPending(k *browserKey, text, request string) (*pending, boo
 	if err != nil {
 		return nil, false
 	}
-	p := &pending{id: parts[0], created: time.UnixMilli(ms)}
+	p := &pending{id: parts[0], created: time.UnixMilli(ms), key: k}
 	for need := range strings.SplitSeq(parts[2], "-") {
 		if need != "" {
 			p.done = append(p.done, Need(need))
@@ -118,64 +127,68 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, a *authorization, s
 	if need == NeedAccount {
 		next.done = append(slices.Clone(next.done), need)
 	}
-	key := s.cookie.ensure(w, r)
+	next.key = s.cookie.ensure(w, r) // the same one, if p has any
 	in := &Interaction{
 		Need: need, Client: a.client, Scopes: a.scopes, Resources: a.resources, Session: session,
-		RedirectHost: redirectHost(a.redirectURI),
+		RedirectHost: a.redirectHost(),
 		LoginHint:    a.form.Value("login_hint"), Display: a.form.Value("display"),
 		ACRValues: strings.Fields(a.form.Value("acr_values")),
 		UILocales: strings.Fields(a.form.Value("ui_locales")),
-		server:    s, request: a, pending: next, key: key,
+		server:    s, request: a, pending: next,
 	}
 	request := a.form.Encode()
 	state := next.text()
 	in.URL = s.issuer + continuePath + "?" + form.New(
-		"request", request, "interaction", state+"."+key.tag(labelPending, state, request),
+		"request", request, "interaction", state+"."+next.key.tag(labelPending, state, request),
 	).Encode()
 	if need == NeedConsent {
-		in.CSRF = key.tag(labelForm, next.id) + "." + key.tag(labelSubject, next.id, session.Subject, session.ID, request)
+		in.CSRF = next.key.tag(labelForm, next.id) + "." + next.key.tag(labelSubject, next.shown(a, session)...)
 	}
-	h := w.Header()
-	h["Cache-Control"] = headerNoStore
-	h["Referrer-Policy"] = headerNoReferrer
 	s.interact(w, r, in)
 }
 
-// redirectHost is what a person should look at: where the answer goes.
-func redirectHost(uri string) string {
-	u, err := url.Parse(uri)
-	if err != nil {
+// redirectHost is what a person should look at: where the answer goes. In a
+// private-use scheme a host means nothing, and could be anybody's name.
+func (a *authorization) redirectHost() string {
+	u, err := url.Parse(a.redirectURI)
+	switch {
+	case err != nil:
 		return ""
-	}
-	if u.Host != "" {
+	case u.Scheme == "https", u.Scheme == "http":
 		return u.Host
+	default:
+		return u.Scheme
 	}
-	return u.Scheme
 }
 
 // Resumes reports whether a URL leads back to a pending authorization request of
 // this server. A login page that is told where to go next asks this first, and
 // goes nowhere else.
 func (s *Server) Resumes(rawURL string) bool {
-	return strings.HasPrefix(rawURL, s.issuer+continuePath+"?")
+	return strings.HasPrefix(rawURL, s.issuer+continuePath+"?") &&
+		!strings.ContainsFunc(rawURL, func(c rune) bool { return c <= ' ' || c > '~' || c == '\\' })
 }
+
+// maxContinue bounds the query of a browser that comes back. Encoding a request
+// twice makes five bytes of one, and whatever was accepted must come back.
+const maxContinue = 5*maxQuery + 1<<10
 
 // resume takes a browser that comes back: by GET after a sign-in, by POST with
 // the decision of the consent form.
 func (s *Server) resume(w http.ResponseWriter, r *http.Request) {
-	if len(r.URL.RawQuery) > 4*maxQuery {
-		s.errorPage(w, r, "", oautherr.InvalidRequest.Because(nil, "the request is too long"))
+	if len(r.URL.RawQuery) > maxContinue {
+		s.errorPage(w, r, nil, oautherr.InvalidRequest.Because(nil, "the request is too long"))
 		return
 	}
 	q, err := form.Parse(r.URL.RawQuery)
 	if err != nil {
-		s.errorPage(w, r, "", badForm(err))
+		s.errorPage(w, r, nil, badForm(err))
 		return
 	}
 	request := q.Value("request")
 	f, err := form.Parse(request)
 	if err != nil {
-		s.errorPage(w, r, "", badForm(err))
+		s.errorPage(w, r, nil, badForm(err))
 		return
 	}
 	key, _ := s.cookie.read(r)
@@ -187,9 +200,9 @@ func (s *Server) resume(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, r, f, p)
 		return
 	}
-	d, err := s.readDecision(r, key, p)
+	d, err := s.readDecision(r, p)
 	if err != nil {
-		s.errorPage(w, r, f.Value("client_id"), err)
+		s.errorPage(w, r, nil, err)
 		return
 	}
 	s.settle(w, r, f, d)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -31,24 +30,20 @@ type issue struct {
 
 // issue mints what the grant allows and commits it. It returns store.ErrConflict
 // if somebody else changed the grant meanwhile; then nothing was issued.
-func (s *Server) issue(ctx context.Context, req *grant.Request, g *grant.Grant) (*issue, error) {
-	i := &issue{req: req, grant: g}
-	if err := s.mayIssue(ctx, req, g); err != nil {
-		return nil, err
+func (s *Server) issue(ctx context.Context, i *issue) error {
+	if err := s.mayIssue(ctx, i.req, i.grant); err != nil {
+		return err
 	}
 	if err := s.aim(i); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.mint(ctx, i); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.rotate(i); err != nil {
-		return nil, err
+		return err
 	}
-	if err := s.ledger.Commit(ctx, g); err != nil {
-		return nil, err
-	}
-	return i, nil
+	return s.ledger.Commit(ctx, i.grant)
 }
 
 // mayIssue checks what no handler may get wrong: the grant is the client's, is
@@ -73,8 +68,8 @@ func (s *Server) mayIssue(ctx context.Context, req *grant.Request, g *grant.Gran
 
 // subjectMayAct asks the host about the grant's user or service principal.
 func (s *Server) subjectMayAct(ctx context.Context, req *grant.Request, g *grant.Grant) error {
-	if s.subjects == nil || g.Subject == g.ClientID {
-		return nil
+	if s.subjects == nil || g.Subject == g.ClientID && g.AuthTime.IsZero() {
+		return nil // the client acts for itself; a user of the same name signed in
 	}
 	who, err := s.subjects.Subject(ctx, g.Subject)
 	switch {
@@ -160,8 +155,8 @@ func (s *Server) mint(ctx context.Context, i *issue) error {
 	}
 	if prior, ok := i.grant.Prior(); ok {
 		i.repeated, i.tokens.Refresh = true, prior.Refresh
-		if s.stillGood(prior, i) {
-			i.access, i.tokens.Expires = prior.Access, prior.Expires
+		if expires, ok := s.stillGood(prior.Access, i); ok {
+			i.access, i.tokens.Expires = prior.Access, expires
 			return nil
 		}
 	}
@@ -186,14 +181,14 @@ func (s *Server) mint(ctx context.Context, i *issue) error {
 }
 
 // stillGood reports whether the opaque access token of an earlier response is
-// live and says what the one to be issued would.
-func (s *Server) stillGood(prior grant.Tokens, i *issue) bool {
-	h, err := s.ledger.Format.Parse(prior.Access)
+// live and says what the one to be issued would, and until when.
+func (s *Server) stillGood(access string, i *issue) (expires time.Time, ok bool) {
+	h, err := s.ledger.Format.Parse(access)
 	if err != nil {
-		return false
+		return expires, false
 	}
 	t, live := i.grant.Opaque(s.ledger.Peppers, h, i.req.Now)
-	return live && slices.Equal(t.Scopes, i.tokens.Scopes) && slices.Equal(t.Resources, i.tokens.Resources)
+	return t.Expires, live && slices.Equal(t.Scopes, i.tokens.Scopes) && slices.Equal(t.Resources, i.tokens.Resources)
 }
 
 // claims are what the access token will say.
@@ -258,50 +253,4 @@ func (i *issue) write(w http.ResponseWriter) {
 		}
 		writeExtra(j, i.extra)
 	})
-}
-
-// writeExtra writes what hooks added, in the order of the names. Values that are
-// not JSON never got this far.
-func writeExtra(j *jsonw.Writer, extra map[string]any) {
-	if len(extra) == 0 {
-		return
-	}
-	for _, name := range slices.Sorted(maps.Keys(extra)) {
-		_ = j.Value(name, extra[name])
-	}
-}
-
-// reservedMember reports whether a response hook may not set the member.
-func reservedMember(name string) bool {
-	switch name {
-	case "access_token", "token_type", "expires_in", "refresh_token", "scope", "error", "error_description", "error_uri":
-		return true
-	}
-	return false
-}
-
-// collect merges what the hooks return. A name that is reserved, or set twice,
-// or a value that is not JSON, is the host's mistake: nothing is issued.
-func collect(ctx context.Context, hooks []func(context.Context, Issuance) (map[string]any, error), i Issuance, reserved func(string) bool) (map[string]any, error) {
-	var all map[string]any
-	for _, hook := range hooks {
-		values, err := hook(ctx, i)
-		if err != nil {
-			return nil, err
-		}
-		for name, v := range values {
-			if _, taken := all[name]; taken || reserved(name) || name == "" {
-				return nil, fmt.Errorf("grantor: a hook may not set %q", name)
-			}
-			raw, err := json.Marshal(v)
-			if err != nil {
-				return nil, fmt.Errorf("grantor: a hook's %q is not JSON: %w", name, err)
-			}
-			if all == nil {
-				all = make(map[string]any, len(values))
-			}
-			all[name] = json.RawMessage(raw)
-		}
-	}
-	return all, nil
 }

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strings"
 	"unicode"
 )
 
@@ -47,7 +48,11 @@ func (p Pages) Interact(w http.ResponseWriter, r *http.Request, in *Interaction)
 		if in.LoginHint != "" {
 			q.Set("login_hint", in.LoginHint)
 		}
-		http.Redirect(w, r, p.Login+"?"+q.Encode(), http.StatusSeeOther)
+		separator := "?"
+		if strings.Contains(p.Login, "?") {
+			separator = "&"
+		}
+		http.Redirect(w, r, p.Login+separator+q.Encode(), http.StatusSeeOther)
 	}
 }
 
@@ -70,7 +75,7 @@ func (p Pages) consent(w http.ResponseWriter, r *http.Request, in *Interaction) 
 	d := consentData{
 		Nonce: newNonce(), Title: p.Title, Client: printable(in.Client.Name), Host: in.RedirectHost,
 		Action: in.URL, CSRF: in.CSRF, Subject: in.Session.Subject, Resources: in.Resources,
-		Local: in.Client.Native(),
+		Local: in.request.onDevice(),
 	}
 	d.Known = d.Client != ""
 	if !d.Known {
@@ -89,8 +94,9 @@ func (p Pages) consent(w http.ResponseWriter, r *http.Request, in *Interaction) 
 	in.server.page(w, r, http.StatusOK, d.Nonce, consentPage, d)
 }
 
-// printable makes a name that a stranger chose harmless: no control, format or
-// line-breaking characters, and not longer than a line.
+// printable makes a name that a stranger chose harmless: no control, format,
+// line-breaking or invisible characters, and not longer than a line. Empty: there
+// is nothing to see.
 func printable(name string) string {
 	out := make([]rune, 0, min(len(name), maxName))
 	for _, c := range name {
@@ -101,7 +107,7 @@ func printable(name string) string {
 			out = append(out, c)
 		}
 	}
-	return string(out)
+	return strings.TrimSpace(string(out))
 }
 
 // trusted lets a registered redirect URI, which may have a scheme of the
@@ -117,6 +123,10 @@ type formPost struct {
 // problem is the error page.
 type problem struct{ Nonce, Code, Description string }
 
+// isPlain reports whether c can be seen, or is a space. Some letters, marks and
+// symbols cannot, though Unicode counts them as printable.
 func isPlain(c rune) bool {
-	return unicode.IsPrint(c) && !unicode.Is(unicode.Bidi_Control, c)
+	const brailleBlank = '\u2800'
+	return unicode.IsPrint(c) && c != brailleBlank &&
+		!unicode.In(c, unicode.Bidi_Control, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/grantor-go/grantor/client"
 	"github.com/grantor-go/grantor/oautherr"
 	"github.com/grantor-go/grantor/secret"
 )
@@ -62,22 +63,23 @@ func (s *Server) redirect(w http.ResponseWriter, r *http.Request, a *authorizati
 		b.WriteString(url.QueryEscape(p.Value))
 		separator = '&'
 	}
-	h := w.Header()
-	h["Cache-Control"] = headerNoStore
-	h["Referrer-Policy"] = headerNoReferrer
-	h["Location"] = []string{b.String()}
+	w.Header()["Location"] = []string{b.String()}
 	w.WriteHeader(http.StatusSeeOther)
 }
 
 // errorPage tells the person what is wrong with a request that cannot be
-// answered to its client.
-func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, clientID string, err error) {
+// answered to its client, which is nil if it is not even known.
+func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, c *client.Client, err error) {
 	e := oautherr.From(err)
 	kind := AuthorizeRefused
 	if ours(err) {
 		kind = Trouble
 	}
-	s.emit(r.Context(), Event{Kind: kind, ClientID: clientID, Remote: remote(r), Err: e})
+	event := Event{Kind: kind, Remote: remote(r), Err: e}
+	if c != nil {
+		event.ClientID = c.ID
+	}
+	s.emit(r.Context(), event)
 	if e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", seconds(e.RetryAfter))
 	}

@@ -109,6 +109,10 @@ func (s *Server) notAllowed(w http.ResponseWriter, r *http.Request, e *endpoint)
 	h := w.Header()
 	h.Set("Allow", e.allow)
 	switch {
+	case r.Method != http.MethodOptions && e.cors:
+		s.refuse(w, &oautherr.Error{
+			Code: oautherr.InvalidRequest, Description: "the method must be POST", Status: http.StatusMethodNotAllowed,
+		})
 	case r.Method != http.MethodOptions:
 		h["Cache-Control"] = headerNoStore
 		w.WriteHeader(http.StatusMethodNotAllowed)

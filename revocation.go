@@ -30,62 +30,70 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, oautherr.InvalidRequest.Because(nil, "token is missing"))
 		return
 	}
-	grantID, err := s.revokeToken(r.Context(), c, presented)
+	e, err := s.revokeToken(r.Context(), c, presented)
 	if err != nil {
 		s.trouble(r.Context(), r, err)
 		s.refuse(w, err)
 		return
 	}
-	if grantID != "" {
-		s.emit(r.Context(), Event{Kind: TokenRevoked, ClientID: c.ID, GrantID: grantID, Remote: remote(r)})
+	if e.Kind == "" {
+		e = Event{Kind: RevokeIgnored, Err: invalidToken(errNotTheirs)}
 	}
+	e.ClientID, e.Remote = c.ID, remote(r)
+	s.emit(r.Context(), e)
 	w.Header()["Cache-Control"] = headerNoStore
 	w.WriteHeader(http.StatusOK)
 }
 
-// revokeToken revokes what is presented and returns the grant it belonged to, or
-// its own ID; empty if there was nothing to revoke.
-func (s *Server) revokeToken(ctx context.Context, c *client.Client, presented string) (string, error) {
+var errNotTheirs = errors.New("grantor: unknown, no longer live, or another client's")
+
+// revokeToken revokes what is presented and returns the event; none if there was
+// nothing to revoke.
+func (s *Server) revokeToken(ctx context.Context, c *client.Client, presented string) (e Event, err error) {
 	if h, err := s.ledger.Format.Parse(presented); err == nil {
 		return s.revokeHandle(ctx, c, h)
 	}
 	claims, err := s.parse(ctx, presented)
 	if errors.Is(err, oautherr.InvalidToken) {
-		return "", nil
+		return e, nil
 	}
 	if err != nil || claims.ClientID != c.ID {
-		return "", err
+		return e, err
 	}
+	gone := Event{Kind: TokenRevoked, Subject: claims.Subject, GrantID: claims.GrantID}
 	if claims.GrantID == "" {
-		return claims.ID, s.bury(ctx, claims)
+		gone.GrantID = claims.ID
+		return gone, s.bury(ctx, claims)
 	}
-	return claims.GrantID, s.changeGrant(ctx, claims.GrantID, func(g *grant.Grant) bool {
-		return !g.RevokeID(claims.ID, claims.Expires, s.now())
+	err = s.changeGrant(ctx, claims.GrantID, func(g *grant.Grant) bool {
+		e = gone
+		return !g.RevokeID(claims.ID, claims.Expires.Add(afterlife), s.now())
 	})
+	return e, err
 }
 
 // revokeHandle revokes one of our own credential strings.
-func (s *Server) revokeHandle(ctx context.Context, c *client.Client, h secret.Handle) (id string, err error) {
+func (s *Server) revokeHandle(ctx context.Context, c *client.Client, h secret.Handle) (e Event, err error) {
 	err = s.changeGrant(ctx, h.Locator(), func(g *grant.Grant) (all bool) {
-		id = ""
+		e = Event{}
 		if g.ClientID != c.ID {
 			return false
 		}
+		found := false
 		switch h.Kind() {
 		case secret.RefreshToken:
-			all = g.HasRefresh(s.ledger.Peppers, h, s.now())
+			found = g.HasRefresh(s.ledger.Peppers, h, s.now())
+			all = found
 		case secret.AccessToken:
-			if !g.RevokeOpaque(s.ledger.Peppers, h) {
-				return false
-			}
-			id, all = g.ID, g.Spent()
+			found = g.RevokeOpaque(s.ledger.Peppers, h)
+			all = found && g.Spent()
 		}
-		if all {
-			id = g.ID
+		if found {
+			e = Event{Kind: TokenRevoked, Subject: g.Subject, GrantID: g.ID}
 		}
 		return all
 	})
-	return id, err
+	return e, err
 }
 
 // changeGrant changes a grant, or revokes all of it where change says so. A
@@ -110,12 +118,17 @@ func (s *Server) changeGrant(ctx context.Context, id string, change func(*grant.
 	return err
 }
 
+// afterlife is how much longer than the token itself it is remembered that a
+// self-contained token was revoked: a clock that jumps ahead and back must not
+// revive it.
+const afterlife = 90 * time.Minute
+
 // bury leaves a tombstone for a self-contained token without a grant record. It
-// lives as long as the token would have.
+// is in no index, so that nobody who clears up after a client or a subject
+// removes it.
 func (s *Server) bury(ctx context.Context, c token.Claims) error {
 	err := s.ledger.Store.Put(ctx, store.Record{
-		Kind: kindRevoked, ID: c.ID, Client: c.ClientID, Subject: c.Subject,
-		Expires: c.Expires.Add(time.Minute), Data: []byte(`{"v":1}`),
+		Kind: kindRevoked, ID: c.ID, Expires: c.Expires.Add(afterlife), Data: []byte(`{"v":1}`),
 	})
 	if errors.Is(err, store.ErrConflict) {
 		return nil // revoked already
@@ -131,8 +144,9 @@ func (s *Server) bury(ctx context.Context, c token.Claims) error {
 // Self-contained tokens without a record, which the client credentials grant
 // issues, fall with a query that names only their client or only their subject.
 func (s *Server) Revoke(ctx context.Context, q store.Query) error {
-	if !q.Selects() || !q.ExpiredAt.IsZero() || q.Limit != 0 {
-		return fmt.Errorf("grantor: revoke: %w", store.ErrQuery)
+	whose := q.ID != "" || q.Grant != "" || q.Client != "" || q.Subject != ""
+	if !whose || q.Kind != "" && q.Kind != grant.Kind || !q.ExpiredAt.IsZero() || q.After != "" || q.Limit != 0 {
+		return fmt.Errorf("grantor: revoke: name a grant, a client or a subject, and nothing else: %w", store.ErrQuery)
 	}
 	q.Kind = grant.Kind
 	if q.Grant == "" && q.ID == "" {
@@ -155,23 +169,24 @@ func (s *Server) Revoke(ctx context.Context, q store.Query) error {
 }
 
 // markNotBefore records that all tokens issued until now are dead. The mark
-// lives until the last of them has expired.
+// lives until the last of them has expired, and never moves back.
 func (s *Server) markNotBefore(ctx context.Context, what, id string) error {
 	now := s.now()
 	data, err := json.Marshal(notBefore{Version: 1, At: now.Unix()})
 	if err != nil {
 		return err
 	}
-	mark := store.Record{Kind: kindNotBefore, ID: notBeforeID(what, id), Expires: now.Add(s.longestAccess() + time.Minute), Data: data}
 	err = store.ErrConflict
 	for range redeemAttempts {
-		var have store.Record
-		have, err = s.ledger.Store.Get(ctx, mark.Kind, mark.ID)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		var at, version int64
+		if at, version, err = s.bulkMark(ctx, what, id); err != nil || version > 0 && at >= now.Unix() {
 			return err
 		}
-		mark.Version = have.Version
-		if err = s.ledger.Store.Put(ctx, mark); !errors.Is(err, store.ErrConflict) {
+		err = s.ledger.Store.Put(ctx, store.Record{
+			Kind: kindNotBefore, ID: s.notBeforeID(what, id), Version: version,
+			Expires: now.Add(s.longestAccess() + afterlife), Data: data,
+		})
+		if !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ type endpoint struct {
 	allow   string // the Allow header
 	cors    bool   // scripts of registered origins may call it
 	public  bool   // scripts of any origin may read it
+	page    bool   // it answers browsers that people look at
 	serve   http.HandlerFunc
 }
 
@@ -80,7 +81,7 @@ func (s *Server) route() {
 		add(get, s.jwks, s.path+keysPath)
 	}
 	if s.session != nil {
-		page := endpoint{methods: []string{http.MethodGet, http.MethodPost}, allow: "GET, POST"}
+		page := endpoint{methods: []string{http.MethodGet, http.MethodPost}, allow: "GET, POST", page: true}
 		add(page, s.authorize, s.path+authorizePath)
 		add(page, s.resume, s.path+continuePath)
 	}

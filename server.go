@@ -107,7 +107,7 @@ func New(c Config) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	s.ledger = grant.Ledger{Store: c.Store, Format: c.Secrets.format(), Peppers: c.Secrets.Peppers}
+	s.ledger = grant.Ledger{Issuer: c.Issuer, Store: c.Store, Format: c.Secrets.format(), Peppers: c.Secrets.Peppers}
 	if err := s.crossOrigin.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
 		return nil, err
 	}
@@ -223,6 +223,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 			s.panicked(w, r, v)
 		}
 	}()
+	if e.page {
+		// Neither what the URL says nor the answer is for anybody else, RFC 9700 §4.2.4.
+		h := w.Header()
+		h["Cache-Control"] = headerNoStore
+		h["Referrer-Policy"] = headerNoReferrer
+	}
 	if !e.accepts(r.Method) {
 		s.notAllowed(w, r, e)
 		return

@@ -75,7 +75,27 @@ func (s *Server) readForm(r *http.Request) (form.Values, error) {
 			return f, oautherr.InvalidRequest.Because(nil, "a parameter is sent more than once")
 		}
 	}
+	if bracketed(f, s.tokenParameters) {
+		return f, errBracketed()
+	}
 	return f, nil
+}
+
+// bracketed reports whether a name such as "scope[]" or "resource[0]" makes a
+// list or an object of one of the parameters. Frameworks of other languages write
+// and read such names; to ignore one would be to grant something else than what
+// was meant.
+func bracketed(f form.Values, parameters []string) bool {
+	for name := range f.Names() {
+		if base, _, found := strings.Cut(name, "["); found && (base == "resource" || contains(parameters, base)) {
+			return true
+		}
+	}
+	return false
+}
+
+func errBracketed() error {
+	return oautherr.InvalidRequest.Because(nil, "a parameter has brackets in its name; write plain names")
 }
 
 // checkQuery refuses parameters of the protocol in the URL, where logs and
@@ -201,8 +221,8 @@ func (s *Server) redeem(w http.ResponseWriter, r *http.Request, h grant.Handler,
 		if g, err = h.Redeem(ctx, req); err != nil {
 			return err
 		}
-		var i *issue
-		if i, err = s.issue(ctx, req, g); errors.Is(err, store.ErrConflict) {
+		i := issue{req: req, grant: g}
+		if err = s.issue(ctx, &i); errors.Is(err, store.ErrConflict) {
 			continue
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package grantor
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -112,9 +113,12 @@ func (s *Server) opaqueClaims(g *grant.Grant, t grant.Tokens) (token.Claims, err
 	return c, err
 }
 
+// storedClaims reads further claims; numbers stay as they were written.
 func storedClaims(grantID string, raw json.RawMessage) (map[string]any, error) {
 	var extra map[string]any
-	if err := json.Unmarshal(raw, &extra); err != nil {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&extra); err != nil {
 		return nil, fmt.Errorf("grantor: stored claims of grant %s: %w", grantID, err)
 	}
 	return extra, nil
@@ -139,7 +143,7 @@ func (s *Server) notRevoked(ctx context.Context, c token.Claims) error {
 	if _, err := s.ledger.Store.Get(ctx, kindRevoked, c.ID); !errors.Is(err, store.ErrNotFound) {
 		return revokedUnless(err)
 	}
-	if err := s.afterBulk(ctx, "client", c.ClientID, c.IssuedAt); err != nil || c.Subject == c.ClientID {
+	if err := s.afterBulk(ctx, "client", c.ClientID, c.IssuedAt); err != nil {
 		return err
 	}
 	return s.afterBulk(ctx, "subject", c.Subject, c.IssuedAt)
@@ -158,21 +162,31 @@ func revokedUnless(err error) error {
 // second counts as revoked: none slips through, and a client whose brand-new
 // token is refused asks for another.
 func (s *Server) afterBulk(ctx context.Context, what, id string, issued time.Time) error {
-	r, err := s.ledger.Store.Get(ctx, kindNotBefore, notBeforeID(what, id))
+	at, version, err := s.bulkMark(ctx, what, id)
+	if err == nil && version > 0 && issued.Unix() <= at {
+		return invalidToken(errWasRevoked)
+	}
+	return err
+}
+
+// bulkMark returns when the last bulk revocation was, and the version of its
+// record: 0 if there was none.
+func (s *Server) bulkMark(ctx context.Context, what, id string) (at, version int64, err error) {
+	r, err := s.ledger.Store.Get(ctx, kindNotBefore, s.notBeforeID(what, id))
 	if errors.Is(err, store.ErrNotFound) {
-		return nil
+		return 0, 0, nil
 	}
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	var mark notBefore
 	if err := json.Unmarshal(r.Data, &mark); err != nil {
-		return fmt.Errorf("grantor: not-before record: %w", err)
+		return 0, 0, fmt.Errorf("grantor: not-before record: %w", err)
 	}
-	if issued.Unix() <= mark.At {
-		return invalidToken(errWasRevoked)
+	if mark.Version != 1 {
+		return 0, 0, fmt.Errorf("grantor: not-before record of version %d", mark.Version)
 	}
-	return nil
+	return mark.At, r.Version, nil
 }
 
 // notBefore is the record of a bulk revocation.
@@ -183,8 +197,8 @@ type notBefore struct {
 
 // notBeforeID names the record; ids of clients and subjects may be anything, so
 // they are digested.
-func notBeforeID(what, id string) string {
-	sum := sha256.Sum256([]byte(what + "\x00" + id))
+func (s *Server) notBeforeID(what, id string) string {
+	sum := sha256.Sum256([]byte(s.issuer + "\x00" + what + "\x00" + id))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
@@ -199,7 +213,7 @@ func (s *Server) clientMayAct(ctx context.Context, c token.Claims) error {
 
 // userMayAct checks that the token's user or service principal may still act.
 func (s *Server) userMayAct(ctx context.Context, c token.Claims) error {
-	if s.subjects == nil || c.Subject == c.ClientID {
+	if s.subjects == nil || c.Subject == c.ClientID && c.AuthTime.IsZero() {
 		return nil
 	}
 	who, err := s.subjects.Subject(ctx, c.Subject)

@@ -107,13 +107,13 @@ func (c *Client) Public() bool {
 
 // MayAuthenticateBy reports whether the client registered the method.
 func (c *Client) MayAuthenticateBy(method string) bool {
+	if method == MethodNone {
+		return c.Public() // one that registered a real method too must use it
+	}
 	if len(c.AuthMethods) > 0 {
 		return slices.Contains(c.AuthMethods, method)
 	}
-	if len(c.Secrets) == 0 {
-		return method == MethodNone
-	}
-	return method == MethodSecretBasic || method == MethodSecretPost
+	return len(c.Secrets) > 0 && (method == MethodSecretBasic || method == MethodSecretPost)
 }
 
 // MayUse reports whether the client registered the grant type.

@@ -13,9 +13,10 @@ const maxURI = 2000
 // MatchRedirectURI reports whether the client registered uri. The comparison is
 // byte by byte (RFC 9700 §2.1), with one exception that RFC 8252 §7.3 asks for:
 // a native client that registered an http URI on a loopback host may use any
-// port of that same literal host.
+// port of that same literal host. What no registration may hold matches
+// nothing, even if a Source that does not [Client.Validate] holds it.
 func (c *Client) MatchRedirectURI(uri string) bool {
-	if uri == "" || len(uri) > maxURI || carriesResponse(uri) {
+	if uri == "" || unusable(uri) != "" {
 		return false
 	}
 	if slices.Contains(c.RedirectURIs, uri) {
@@ -92,30 +93,43 @@ func validPort(s string) bool {
 // its own privileged pages. No option allows them.
 var executable = [...]string{"javascript", "data", "vbscript", "file", "blob", "about", "ws", "wss", "view-source", "filesystem"}
 
-// redirectProblem says what is wrong with registering uri, or "".
-func (c *Client) redirectProblem(uri string) string {
+// unusable says why no browser may ever be sent to uri, whoever registered it,
+// or "".
+func unusable(uri string) string {
 	if len(uri) > maxURI {
 		return "is longer than 2000 bytes"
 	}
 	for i := range len(uri) {
-		if uri[i] <= ' ' || uri[i] >= 0x7f || uri[i] == '\\' {
+		switch b := uri[i]; {
+		case b <= ' ', b >= 0x7f, b == '\\':
 			return "has a space, a backslash, a control or a non-ASCII character; percent-encode it"
+		case b == '#':
+			return "has a fragment; RFC 6749 §3.1.2 forbids it"
 		}
+	}
+	scheme, _, _ := strings.Cut(uri, ":")
+	switch {
+	case slices.ContainsFunc(executable[:], func(e string) bool { return strings.EqualFold(e, scheme) }):
+		return "has a scheme that browsers execute"
+	case carriesResponse(uri):
+		return "has a parameter of the authorization response in its query"
+	}
+	return ""
+}
+
+// redirectProblem says what is wrong with registering uri, or "".
+func (c *Client) redirectProblem(uri string) string {
+	if problem := unusable(uri); problem != "" {
+		return problem
 	}
 	u, err := url.Parse(uri)
 	switch {
 	case err != nil || !u.IsAbs():
 		return "is not an absolute URI"
-	case strings.Contains(uri, "#"):
-		return "has a fragment; RFC 6749 §3.1.2 forbids it"
 	case u.User != nil:
 		return "has user information before the host; remove it"
 	case strings.Contains(u.Host, "*"):
 		return "has a wildcard host; register each host by name"
-	case carriesResponse(uri):
-		return "has a parameter of the authorization response in its query"
-	case slices.Contains(executable[:], u.Scheme):
-		return "has a scheme that browsers execute"
 	}
 	return c.schemeProblem(u, uri)
 }

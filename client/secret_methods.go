@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -31,8 +33,12 @@ type Secrets struct {
 	// Upgrade, if set, is told when a secret proved right whose digest is no
 	// longer made the way new ones are: under an old pepper, by an older or
 	// imported scheme. It should store the new digest in place of the old one. It
-	// cannot fail the authentication.
+	// cannot fail the authentication. While the old digest is still found, it is
+	// called again, once a minute at most.
 	Upgrade func(ctx context.Context, c *Client, secretID string, d secret.Digest)
+
+	mu     sync.Mutex
+	recent map[secret.Digest]time.Time // when each stale digest was last upgraded
 }
 
 // Methods returns client_secret_basic and client_secret_post.
@@ -41,6 +47,7 @@ func (s *Secrets) Methods() []Method { return []Method{basic{s}, post{s}} }
 var (
 	errWrongSecret = errors.New("client: no live secret matches")
 	errMalformed   = errors.New("client: malformed credential")
+	errNoPepper    = errors.New("client: a secret is stored under a pepper that is not configured")
 )
 
 func (s *Secrets) now() time.Time {
@@ -64,19 +71,38 @@ func (s *Secrets) check(ctx context.Context, c *Client, presented string) error 
 	switch {
 	case err != nil:
 		return err
+	case match < 0 && slices.ContainsFunc(stored, func(have secret.Stored) bool { return s.Checker.Peppers.Lacks(have.Digest) }):
+		return refused(errNoPepper)
 	case match < 0:
 		return refused(errWrongSecret)
-	case stale && s.Upgrade != nil:
-		s.upgrade(ctx, c, stored[match].ID, presented)
+	case stale && s.Upgrade != nil && s.due(stored[match].Digest):
+		if d, err := s.Checker.Digest(ctx, presented); err == nil {
+			s.Upgrade(ctx, c, stored[match].ID, d)
+		}
 	}
 	return nil
 }
 
-func (s *Secrets) upgrade(ctx context.Context, c *Client, secretID, presented string) {
-	d, err := s.Checker.Digest(ctx, presented)
-	if err == nil {
-		s.Upgrade(ctx, c, secretID, d)
+// Upgrades cost as much as an authentication, so each is tried only so often.
+const (
+	upgradeEvery = time.Minute
+	maxRecent    = 1 << 10
+)
+
+// due reports whether to upgrade the stale digest now, and if so remembers it:
+// of many requests with the same secret one does the work.
+func (s *Secrets) due(stale secret.Digest) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if last, ok := s.recent[stale]; ok && now.Sub(last) < upgradeEvery {
+		return false
 	}
+	if s.recent == nil || len(s.recent) >= maxRecent {
+		s.recent = map[secret.Digest]time.Time{}
+	}
+	s.recent[stale] = now
+	return true
 }
 
 // basic is client_secret_basic: RFC 6749 §2.3.1 puts the id and the secret,
@@ -151,9 +177,15 @@ type post struct{ s *Secrets }
 
 func (post) Name() string { return MethodSecretPost }
 
-func (post) Presented(_ *http.Request, f form.Values) (Credential, bool) {
+// Presented makes nothing of a secret beside an Authorization header that no
+// method knows: such a request has two opinions about who it is.
+func (post) Presented(r *http.Request, f form.Values) (Credential, bool) {
 	c := Credential{ClientID: f.Value("client_id"), Value: f.Value("client_secret")}
-	return c, c.Value != ""
+	ok := c.Value != ""
+	if r.Header["Authorization"] != nil {
+		c.Value = ""
+	}
+	return c, ok
 }
 
 func (p post) Check(ctx context.Context, c *Client, presented Credential) error {

@@ -56,7 +56,7 @@ func (v *validation) identity() {
 func (v *validation) authentication() {
 	c := v.c
 	wantsSecret := c.MayAuthenticateBy(MethodSecretBasic) || c.MayAuthenticateBy(MethodSecretPost)
-	if c.MayAuthenticateBy(MethodNone) && len(c.AuthMethods) > 1 {
+	if slices.Contains(c.AuthMethods, MethodNone) && len(c.AuthMethods) > 1 {
 		v.say("AuthMethods", "mixes %q with others; a client either can keep a credential or cannot", MethodNone)
 	}
 	if slices.Contains(c.AuthMethods, "client_secret_jwt") {

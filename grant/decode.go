@@ -21,6 +21,8 @@ func decode(data []byte) (*Grant, error) {
 		switch name {
 		case "v":
 			version = p.number()
+		case "iss":
+			g.issuer = p.text()
 		case "type":
 			g.Type = p.text()
 		case "scope":

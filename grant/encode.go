@@ -15,6 +15,7 @@ func (g *Grant) encode(w *jsonw.Writer) error {
 	w.Reset()
 	w.Open('{')
 	w.Int("v", recordVersion)
+	w.Text("iss", g.issuer)
 	w.Text("type", g.Type)
 	w.Words("scope", g.Scopes)
 	w.Words("resource", g.Resources)

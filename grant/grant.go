@@ -45,6 +45,7 @@ type Grant struct {
 	issued  []issued
 	until   time.Time // when the last self-contained access token expires
 
+	issuer    string
 	version   int64
 	changed   bool
 	presented secret.Handle // the refresh token that is being rotated
@@ -58,9 +59,10 @@ type Access struct {
 }
 
 // Outlive makes the record live at least as long as a self-contained access
-// token that refers to it and expires at the time.
+// token that refers to it and expires at the time. If it does already, nothing
+// is changed.
 func (g *Grant) Outlive(expires time.Time) {
-	if g.until.Before(expires) {
+	if g.ends().Before(expires) {
 		g.until, g.changed = expires, true
 	}
 }

@@ -14,6 +14,9 @@ import (
 
 // A Ledger keeps grants in a Store, one record each.
 type Ledger struct {
+	// Issuer is whose grants these are. Those of other issuers in the same Store
+	// are not found. Empty: those of all.
+	Issuer  string
 	Store   store.Store
 	Format  secret.Format
 	Peppers *secret.Peppers
@@ -30,6 +33,9 @@ func (l *Ledger) Load(ctx context.Context, id string) (*Grant, error) {
 	if err != nil {
 		return nil, fmt.Errorf("grant: record %s: %w", id, err)
 	}
+	if l.Issuer != "" && g.issuer != l.Issuer {
+		return nil, store.ErrNotFound
+	}
 	g.ID, g.ClientID, g.Subject, g.version = r.ID, r.Client, r.Subject, r.Version
 	return g, nil
 }
@@ -42,6 +48,9 @@ var encoders = sync.Pool{New: func() any { return new(jsonw.Writer) }}
 func (l *Ledger) Commit(ctx context.Context, g *Grant) error {
 	if !g.changed {
 		return nil
+	}
+	if g.version == 0 {
+		g.issuer = l.Issuer
 	}
 	w := encoders.Get().(*jsonw.Writer)
 	defer encoders.Put(w)

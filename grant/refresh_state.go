@@ -46,9 +46,9 @@ func (g *Grant) Rotate(r Rotation, t Tokens, now time.Time) (secret.Handle, erro
 	return t.Refresh, nil
 }
 
-// Prior returns the tokens that the first redemption of the presented refresh
-// token returned, when this is a repetition of it. Nothing is to be rotated
-// then.
+// Prior returns the refresh token and the opaque access token, if any, that the
+// first redemption of the presented refresh token returned, when this is a
+// repetition of it. Nothing is to be rotated then.
 func (g *Grant) Prior() (Tokens, bool) {
 	if g.prior == nil {
 		return Tokens{}, false

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -133,20 +132,24 @@ func (p *scanner) quoted(start int) string {
 	return ""
 }
 
-// number reads an integer.
+// number reads an integer of at most 18 digits.
 func (p *scanner) number() int64 {
 	p.peek()
-	start := p.i
-	if p.i < len(p.s) && p.s[p.i] == '-' {
+	negative := p.i < len(p.s) && p.s[p.i] == '-'
+	if negative {
 		p.i++
 	}
 	first := p.i
-	for p.i < len(p.s) && '0' <= p.s[p.i] && p.s[p.i] <= '9' {
+	var n int64
+	for p.i < len(p.s) && '0' <= p.s[p.i] && p.s[p.i] <= '9' && p.i-first < 18 {
+		n = n*10 + int64(p.s[p.i]-'0')
 		p.i++
 	}
-	n, err := strconv.ParseInt(p.s[start:p.i], 10, 64)
-	if err != nil || p.s[first] == '0' && p.i > first+1 {
+	if p.i == first || p.s[first] == '0' && p.i > first+1 {
 		p.fail()
+	}
+	if negative {
+		return -n
 	}
 	return n
 }

@@ -7,8 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"strings"
-	"time"
 
 	"github.com/grantor-go/grantor/internal/jsonw"
 	"github.com/grantor-go/grantor/secret"
@@ -19,13 +17,11 @@ import (
 // token's digest, from which the key does not follow, so the store alone reveals
 // nothing.
 
-// sealedTokens is the plaintext of a seal.
+// sealedTokens is the plaintext of a seal. What the access token may do, and
+// until when, the record knows.
 type sealedTokens struct {
-	Refresh   string `json:"refresh"`
-	Access    string `json:"access,omitempty"`
-	Expires   int64  `json:"expires,omitempty"`
-	Scopes    string `json:"scope"`
-	Resources string `json:"resource"`
+	Refresh string `json:"refresh"`
+	Access  string `json:"access"`
 }
 
 var errSeal = errors.New("grant: sealed successor does not open")
@@ -46,16 +42,11 @@ func seal(h secret.Handle, t Tokens) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var buf [512]byte
+	var buf [256]byte
 	w := jsonw.Writer{B: buf[:0]}
 	w.Open('{')
 	w.String("refresh", t.Refresh.Reveal())
-	if t.Access != "" {
-		w.String("access", t.Access)
-		w.Time("expires", t.Expires)
-	}
-	w.Words("scope", t.Scopes)
-	w.Words("resource", t.Resources)
+	w.Text("access", t.Access)
 	w.Close('}')
 	return base64.RawURLEncoding.EncodeToString(aead.Seal(nil, nil, w.B, nil)), nil
 }
@@ -81,9 +72,5 @@ func unseal(f secret.Format, h secret.Handle, sealed string) (*Tokens, error) {
 	if err != nil {
 		return nil, errors.Join(errSeal, err)
 	}
-	t := &Tokens{Refresh: refresh, Access: s.Access, Scopes: strings.Fields(s.Scopes), Resources: strings.Fields(s.Resources)}
-	if s.Expires != 0 {
-		t.Expires = time.Unix(s.Expires, 0)
-	}
-	return t, nil
+	return &Tokens{Refresh: refresh, Access: s.Access}, nil
 }

@@ -43,11 +43,14 @@ type Record struct {
 
 	// Grant, Client and Subject are what records are found and deleted by:
 	// "connected apps", "sign out everywhere", support. Any of them may be
-	// empty. They are opaque UTF-8 of at most 255 bytes, compared byte by byte.
+	// empty. They are opaque UTF-8 without NUL, at most 255 bytes, compared byte
+	// by byte.
 	Grant, Client, Subject string
 
 	// Version is 0 for a record that is not stored yet and counts up by one with
-	// every Put.
+	// every Put. A record that was deleted and made anew begins again, so whoever
+	// updates by Version must not reuse an ID that was deleted meanwhile; the
+	// server's IDs of what can be redeemed are random.
 	Version int64
 
 	// Expires is when the record ceases to exist, to the second at least. Zero
@@ -78,7 +81,7 @@ type Query struct {
 	After string
 
 	// Limit bounds how many records are returned or deleted. Zero: 1000 for
-	// Find, no bound for Delete.
+	// Find, no bound for Delete. Negative: ErrQuery.
 	Limit int
 }
 
@@ -98,12 +101,14 @@ type Store interface {
 	// missing or expired record has version 0: Put with Version 0 creates, and a
 	// stale writer cannot bring back what was deleted.
 	//
-	// An error other than ErrConflict leaves open whether r was written.
+	// A record that breaks the rules of Record is refused with another error, and
+	// changes nothing. Any error but that and ErrConflict leaves open whether r
+	// was written.
 	// Put does not keep r.Data; the caller may reuse it.
 	Put(ctx context.Context, r Record) error
 
-	// Find returns the live records that match, in bytewise order of ID. q.Kind
-	// must be set, otherwise it returns ErrQuery. A page shorter than the limit
+	// Find returns the records that match, in bytewise order of ID: live ones, or
+	// expired ones if q.ExpiredAt says so. q.Kind must be set, otherwise it returns ErrQuery. A page shorter than the limit
 	// is the last one.
 	Find(ctx context.Context, q Query) ([]Record, error)
 

@@ -50,8 +50,9 @@ var internalUsers = map[string]string{
 var reserved = map[string][]string{
 	// HTTP is written at the edge, so that whatever decides can be tested without it.
 	"net/http.ResponseWriter": {".", "resource", "ext/...", "oauthtest", "examples/..."},
-	// What a function needs is in its parameters.
-	"context.WithValue": {},
+	// What a function needs is in its parameters. Middleware has no other way to
+	// hand something to an http.Handler; its key is private, its accessor typed.
+	"context.WithValue": {"resource"},
 }
 
 // variables are the package variables that are neither constant in spirit nor
@@ -59,6 +60,7 @@ var reserved = map[string][]string{
 var variables = map[string]string{
 	"form.buffers":             "a pool of scratch memory; what it holds is never seen again",
 	"grantor.buffers":          "a pool of scratch memory; what it holds is never seen again",
+	"grant.encoders":           "a pool of scratch memory; what it holds is never seen again",
 	"grantor.headerJSON":       "a header value; net/http only reads it",
 	"grantor.headerHTML":       "a header value; net/http only reads it",
 	"grantor.headerNoStore":    "a header value; net/http only reads it",

@@ -141,6 +141,7 @@ func BenchmarkGetParallel(b *testing.B) {
 		ids[i] = token(i*7919%n, time.Time{}).ID
 	}
 	b.ReportAllocs()
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {
 			if _, err := s.Get(ctx, "grant", ids[i%n]); err != nil {

@@ -176,9 +176,10 @@ func TestExpiredAtOfAnyYear(t *testing.T) {
 		at   time.Time
 		want int
 	}{
-		"long past":   {time.Unix(math.MinInt64/2, 0), 0},
-		"far away":    {time.Unix(math.MaxInt64/2, 0), 2},
-		"ends of 999": {time.Date(999, 1, 1, 0, 0, 0, 0, time.UTC), 0},
+		"before all calendars": {time.Unix(math.MinInt64/2, 0), 0},
+		"long past":            {time.Date(999, 1, 1, 0, 0, 0, 0, time.UTC), 0},
+		"the last of all":      {time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), 2},
+		"after all calendars":  {time.Unix(math.MaxInt64/2, 0), 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := memory.New()
