@@ -58,6 +58,12 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		s.errorPage(w, r, nil, err)
 		return
 	}
+	if r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+		// With a form from another site the browser sent no cookie that is SameSite,
+		// neither the host's nor ours; with a link it will.
+		http.Redirect(w, r, s.issuer+continuePath+"?"+form.New("request", f.Encode()).Encode(), http.StatusSeeOther)
+		return
+	}
 	s.answer(w, r, f, nil)
 }
 

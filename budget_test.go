@@ -40,6 +40,18 @@ func TestBudgetOfAllocationsPerRequest(t *testing.T) {
 	}
 }
 
+func TestBudgetOfManySecrets(t *testing.T) {
+	t.Run("CR-3.2 a client with five live secrets costs what one with one costs", func(t *testing.T) {
+		allocations := func(secrets int) float64 {
+			g := newRig(t, token.Opaque{}, secrets)
+			return testing.AllocsPerRun(200, func() { g.machineToken(t) })
+		}
+		if one, five := allocations(1), allocations(5); five > one {
+			t.Errorf("got %v allocations, want %v", five, one)
+		}
+	})
+}
+
 func TestBudgetOfMemoryPerLiveToken(t *testing.T) {
 	const n, most = 50_000, 500
 	g := newRig(t, token.Opaque{}, 1)

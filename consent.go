@@ -98,7 +98,7 @@ func (s *Server) conclude(w http.ResponseWriter, r *http.Request, a *authorizati
 		s.redirectError(w, r, a, oautherr.AccessDenied.Because(nil, "the user declined"))
 		return
 	}
-	code, first, err := s.answerOnce(r.Context(), a, session, d.pending, true)
+	code, first, err := s.answerOnce(r, a, session, d.pending, true)
 	if first {
 		e.Kind = ConsentGiven
 		s.emit(r.Context(), e)

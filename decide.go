@@ -11,6 +11,7 @@ import (
 	"github.com/grantor-go/grantor/grant"
 	"github.com/grantor-go/grantor/oautherr"
 	"github.com/grantor-go/grantor/secret"
+	"github.com/grantor-go/grantor/store"
 )
 
 // A Session is who is at the browser, as the host knows it.
@@ -125,13 +126,13 @@ func (s *Server) stale(a *authorization, session *Session, p *pending) bool {
 // comes from the session, never from a form.
 func (s *Server) finish(w http.ResponseWriter, r *http.Request, a *authorization, session *Session, p *pending) {
 	if p != nil {
-		code, _, err := s.answerOnce(r.Context(), a, session, p, false)
+		code, _, err := s.answerOnce(r, a, session, p, false)
 		s.deliver(w, r, a, session, code, err)
 		return
 	}
 	code, g, err := s.grantCode(r.Context(), a, session)
 	if err == nil {
-		s.issued(r.Context(), g)
+		s.issued(r, g)
 	}
 	s.deliver(w, r, a, session, code, err)
 }
@@ -149,8 +150,30 @@ func (s *Server) deliver(w http.ResponseWriter, r *http.Request, a *authorizatio
 	}
 }
 
-// grantCode records the grant and returns it and its code.
+// grantCode records the grant and returns it and its code. An ID that is taken is
+// replaced.
 func (s *Server) grantCode(ctx context.Context, a *authorization, session *Session) (secret.Handle, *grant.Grant, error) {
+	err := store.ErrConflict
+	for range redeemAttempts {
+		var g *grant.Grant
+		if g, err = s.newGrant(ctx, a, session); err != nil {
+			break
+		}
+		code := g.IssueCode(s.ledger.Format, s.ledger.Peppers, grant.Authorization{
+			RedirectURI: a.redirectURI, Challenge: a.challenge, Expires: g.Created.Add(s.lifetimes.Code),
+		})
+		if err = s.ledger.Commit(ctx, g); err == nil {
+			return code, g, nil
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			break
+		}
+	}
+	return secret.Handle{}, nil, err
+}
+
+// newGrant is what the request is granted.
+func (s *Server) newGrant(ctx context.Context, a *authorization, session *Session) (*grant.Grant, error) {
 	now := s.now()
 	g := grant.New(s.ledger.Format, client.AuthorizationCode, now)
 	g.ClientID, g.Subject, g.AuthTime = a.client.ID, session.Subject, session.AuthTime
@@ -158,22 +181,16 @@ func (s *Server) grantCode(ctx context.Context, a *authorization, session *Sessi
 	g.Expires, g.Refreshable = now.Add(s.lifetimes.Refresh), true
 	for _, hook := range s.grantingHooks {
 		if err := hook(ctx, a.form, session, g); err != nil {
-			return secret.Handle{}, nil, err
+			return nil, err
 		}
 	}
-	code := g.IssueCode(s.ledger.Format, s.ledger.Peppers, grant.Authorization{
-		RedirectURI: a.redirectURI, Challenge: a.challenge, Expires: now.Add(s.lifetimes.Code),
-	})
-	if err := s.ledger.Commit(ctx, g); err != nil {
-		return secret.Handle{}, nil, err
-	}
-	return code, g, nil
+	return g, nil
 }
 
 // issued reports a code that goes to its client.
-func (s *Server) issued(ctx context.Context, g *grant.Grant) {
-	s.emit(ctx, Event{
+func (s *Server) issued(r *http.Request, g *grant.Grant) {
+	s.emit(r.Context(), Event{
 		Kind: CodeIssued, ClientID: g.ClientID, Subject: g.Subject, GrantID: g.ID,
-		GrantType: g.Type, Scopes: g.Scopes,
+		GrantType: g.Type, Scopes: g.Scopes, Remote: remote(r),
 	})
 }

@@ -3,6 +3,7 @@ package grantor
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/grantor-go/grantor/oautherr"
@@ -13,6 +14,7 @@ type EventKind string
 
 // The kinds of events.
 const (
+	RequestRefused    EventKind = "request.refused"       // a client's request was malformed
 	ClientRefused     EventKind = "client.refused"        // client authentication failed
 	AuthorizeRefused  EventKind = "authorize.refused"     // an authorization request was refused
 	CodeIssued        EventKind = "code.issued"           // a code went to a client
@@ -27,7 +29,7 @@ const (
 	TokenRevoked      EventKind = "token.revoked"         // one token, or a whole grant, was revoked
 	RevokeIgnored     EventKind = "revocation.ignored"    // a client asked to revoke a token that is unknown, dead or another's
 	TokensRevoked     EventKind = "tokens.revoked"        // Server.Revoke revoked all that match a query
-	CredentialInURL   EventKind = "client.secret_in_url"  // a client put its secret into a URL
+	CredentialInURL   EventKind = "client.secret_in_url"  // a client put a secret, or another parameter, into a URL
 	Trouble           EventKind = "server.trouble"        // store, signer or host callback failed
 	Panicked          EventKind = "server.panicked"       // a panic was caught
 	IntrospectRefused EventKind = "introspection.refused" // a caller asked about a token it may not see
@@ -84,8 +86,16 @@ func (s *Server) emit(ctx context.Context, e Event) {
 	s.log.LogAttrs(ctx, level, string(e.Kind), attrs...)
 }
 
-// clip bounds what one field adds to a log line.
-func clip(s string) string { return clipTo(s, 200) }
+// clip makes a value fit for one field of a log line: bounded, and without
+// characters that end lines, steer terminals or turn the text around.
+func clip(s string) string {
+	return strings.Map(func(c rune) rune {
+		if isPlain(c) {
+			return c
+		}
+		return '?'
+	}, clipTo(s, 200))
+}
 
 func clipTo(s string, most int) string {
 	if len(s) > most {

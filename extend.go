@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	stdpath "path"
 	"strings"
 
 	"github.com/grantor-go/grantor/client"
@@ -45,6 +46,9 @@ func (b *Builder) Grant(h grant.Handler, parameters ...string) error {
 // Method adds a way for clients to authenticate, and says which parameters it
 // reads.
 func (b *Builder) Method(m client.Method, parameters ...string) error {
+	if m.Name() == "" || m.Name() == client.MethodNone {
+		return fmt.Errorf("grantor: an authentication method cannot be named %q", m.Name())
+	}
 	for _, have := range b.s.authenticator.Methods {
 		if have.Name() == m.Name() {
 			return fmt.Errorf("grantor: two authentication methods named %s", m.Name())
@@ -58,8 +62,8 @@ func (b *Builder) Method(m client.Method, parameters ...string) error {
 // Endpoint serves a path below the issuer, such as "/userinfo", for the methods,
 // and returns its URL. The handler sees the request as it came.
 func (b *Builder) Endpoint(path string, h http.Handler, methods ...string) (string, error) {
-	if !strings.HasPrefix(path, "/") || len(methods) == 0 {
-		return "", fmt.Errorf("grantor: endpoint %q needs a leading slash and a method", path)
+	if !strings.HasPrefix(path, "/") || stdpath.Clean(path) != path || strings.ContainsAny(path, "{}%?# ") || len(methods) == 0 {
+		return "", fmt.Errorf("grantor: endpoint %q needs a plain path with a leading slash, and a method", path)
 	}
 	e := &endpoint{allow: strings.Join(methods, ", "), methods: methods, serve: h.ServeHTTP}
 	if !b.s.router.add(b.s.path+path, e) {
@@ -70,6 +74,9 @@ func (b *Builder) Endpoint(path string, h http.Handler, methods ...string) (stri
 
 // Metadata adds a member to the authorization server metadata, RFC 8414 §2.
 func (b *Builder) Metadata(name string, value any) error {
+	if name == "issuer" {
+		return fmt.Errorf("grantor: no extension sets the issuer")
+	}
 	if _, taken := b.s.metadata[name]; taken {
 		return fmt.Errorf("grantor: two values for the metadata member %s", name)
 	}

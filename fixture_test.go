@@ -3,11 +3,15 @@ package grantor_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -249,7 +253,7 @@ func (f *fixture) post(path, id string, form url.Values) *reply {
 }
 
 func (f *fixture) request(path, id string, form url.Values) *http.Request {
-	if form == nil {
+	if form = maps.Clone(form); form == nil {
 		form = url.Values{}
 	}
 	if _, confidential := secrets[id]; id != "" && !confidential {
@@ -446,4 +450,19 @@ func (f *fixture) refused(res *reply, status int, code string) {
 // wrap puts a decorator around the store of the fixture.
 func wrap(decorate func(store.Store) store.Store) func(*fixture) {
 	return func(f *fixture) { f.config.Store = decorate(f.config.Store) }
+}
+
+var update = flag.Bool("update", false, "rewrite the golden files of testdata/golden")
+
+// golden checks that got is what the file in testdata/golden says.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", "golden", name)
+	if *update {
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got, "run with -update if the change is meant")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/grantor-go/grantor/internal/jsonw"
 )
@@ -23,7 +24,7 @@ func writeExtra(j *jsonw.Writer, extra map[string]any) {
 
 // reservedMember reports whether a response hook may not set the member.
 func reservedMember(name string) bool {
-	switch name {
+	switch strings.ToLower(name) { // some clients do not tell the case
 	case "access_token", "token_type", "expires_in", "refresh_token", "scope", "error", "error_description", "error_uri":
 		return true
 	}

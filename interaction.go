@@ -118,7 +118,7 @@ func (s *Server) readPending(k *browserKey, text, request string) (*pending, boo
 	return p, age >= 0 && age < s.lifetimes.Interaction
 }
 
-// ask parks the request and hands the browser to the host.
+// ask hands the browser to the host, with what takes it back to the request.
 func (s *Server) ask(w http.ResponseWriter, r *http.Request, a *authorization, session *Session, need Need, p *pending) {
 	next := &pending{id: s.ledger.Format.NewLocator(), created: s.now()}
 	if p != nil {

@@ -23,18 +23,13 @@ var (
 // it is told of tokens issued to it and of tokens it is the audience of, and
 // that every other is inactive.
 func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
-	f, c, err := s.clientRequest(w, r)
+	presented, c, err := s.tokenInHand(w, r)
 	if err == nil && c.Public() {
 		err = oautherr.InvalidClient.Because(errPublicCaller, "client authentication failed")
 		s.emit(r.Context(), Event{Kind: ClientRefused, ClientID: c.ID, Remote: remote(r), Err: err})
 	}
 	if err != nil {
 		s.refuse(w, err)
-		return
-	}
-	presented := f.Value("token")
-	if presented == "" {
-		s.refuse(w, oautherr.InvalidRequest.Because(nil, "token is missing"))
 		return
 	}
 	ctx := r.Context()

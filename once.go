@@ -6,6 +6,7 @@ import (
 	"crypto/cipher"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/grantor-go/grantor/secret"
@@ -25,7 +26,8 @@ var errOthers = errors.New("grantor: the request was answered for another user o
 // If the person agreed to the request just now, that is remembered. First
 // reports whether the answer is new. An answer that somebody else got is
 // errOthers.
-func (s *Server) answerOnce(ctx context.Context, a *authorization, session *Session, p *pending, agreed bool) (code secret.Handle, first bool, err error) {
+func (s *Server) answerOnce(r *http.Request, a *authorization, session *Session, p *pending, agreed bool) (code secret.Handle, first bool, err error) {
+	ctx := r.Context()
 	code, err = s.answered(ctx, session, p)
 	if !errors.Is(err, store.ErrNotFound) {
 		return code, false, err
@@ -47,7 +49,7 @@ func (s *Server) answerOnce(ctx context.Context, a *authorization, session *Sess
 		})
 	}
 	if err == nil {
-		s.issued(ctx, g)
+		s.issued(r, g)
 		return code, true, nil
 	}
 	// Nobody has seen this code and nobody will.

@@ -29,7 +29,7 @@ type Pages struct {
 var pageFiles embed.FS
 
 var (
-	pageTemplates = template.Must(template.New("").Funcs(template.FuncMap{"trusted": trusted}).ParseFS(pageFiles, "pages/*.html"))
+	pageTemplates = template.Must(template.New("").Funcs(template.FuncMap{"action": action}).ParseFS(pageFiles, "pages/*.html"))
 	consentPage   = pageTemplates.Lookup("consent.html")
 	formPostPage  = pageTemplates.Lookup("form_post.html")
 	errorPage     = pageTemplates.Lookup("error.html")
@@ -110,9 +110,11 @@ func printable(name string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// trusted lets a registered redirect URI, which may have a scheme of the
-// client's own, stand as the action of a form.
-func trusted(uri string) template.URL { return template.URL(uri) }
+// action makes a registered redirect URI the action of a form, byte by byte: the
+// template would refuse its scheme, and normalise the rest.
+func action(uri string) template.HTMLAttr {
+	return template.HTMLAttr(`action="` + template.HTMLEscapeString(uri) + `"`)
+}
 
 // formPost is the page of response_mode=form_post.
 type formPost struct {

@@ -72,9 +72,8 @@ func seconds(d time.Duration) string {
 	return strconv.FormatInt(int64(math.Ceil(d.Seconds())), 10)
 }
 
-// preliminaryCORS lets a preflight through, and says that answers depend on the
-// origin. Whether a script may read the answer is decided when its client is
-// known, by allowOrigin.
+// preliminaryCORS says that the answer depends on the origin. Whether a script may
+// read it is decided when its client is known, by allowOrigin.
 func (s *Server) preliminaryCORS(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Origin") != "" {
 		w.Header().Add("Vary", "Origin")
@@ -135,11 +134,17 @@ func (s *Server) panicked(w http.ResponseWriter, r *http.Request, v any) {
 		panic(v)
 	}
 	err := oautherr.ServerError.Because(fmt.Errorf("panic of type %T", v), "the server failed")
-	s.emit(r.Context(), Event{Kind: Panicked, Remote: remote(r), Err: err})
-	if s.log != nil {
-		s.log.ErrorContext(r.Context(), "stack of the panic", "stack", clipTo(string(debug.Stack()), 1500))
-	}
+	s.reportPanic(r, err, debug.Stack())
 	s.refuse(w, err)
+}
+
+// reportPanic tells the observer and the log, unless it was one of them.
+func (s *Server) reportPanic(r *http.Request, err error, stack []byte) {
+	defer func() { _ = recover() }()
+	if s.log != nil {
+		s.log.ErrorContext(r.Context(), "stack of the panic", "stack", clipTo(string(stack), 1500))
+	}
+	s.emit(r.Context(), Event{Kind: Panicked, Remote: remote(r), Err: err})
 }
 
 // securePage sets what every page of the server has: it is not cached, not

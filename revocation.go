@@ -20,14 +20,9 @@ import (
 // grant with it; an access token goes alone. A token that is unknown, or
 // another client's, is answered like one that was revoked, and left alone.
 func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
-	f, c, err := s.clientRequest(w, r)
+	presented, c, err := s.tokenInHand(w, r)
 	if err != nil {
 		s.refuse(w, err)
-		return
-	}
-	presented := f.Value("token")
-	if presented == "" {
-		s.refuse(w, oautherr.InvalidRequest.Because(nil, "token is missing"))
 		return
 	}
 	e, err := s.revokeToken(r.Context(), c, presented)
@@ -131,15 +126,16 @@ func (s *Server) bury(ctx context.Context, c token.Claims) error {
 		Kind: kindRevoked, ID: c.ID, Expires: c.Expires.Add(afterlife), Data: []byte(`{"v":1}`),
 	})
 	if errors.Is(err, store.ErrConflict) {
-		return nil // revoked already
+		_, err = s.ledger.Store.Get(ctx, kindRevoked, c.ID) // revoked already
 	}
 	return err
 }
 
 // Revoke ends every grant that matches: all of a subject's ("sign out
 // everywhere"), all of a client's, those of a subject at one client, or one by
-// its ID. Every token that came from them is dead when it returns. Records of
-// other kinds are left alone.
+// its ID. Every token that came from them is dead when it returns, to Verify and
+// to introspection. Records of other kinds, such as remembered consent, are left
+// alone; grants of other issuers in the same Store are not.
 //
 // Self-contained tokens without a record, which the client credentials grant
 // issues, fall with a query that names only their client or only their subject.

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -40,15 +41,16 @@ func (t *router) add(path string, e *endpoint) bool {
 }
 
 // find returns the endpoint of the request, or nil. If a StripPrefix removed the
-// issuer's path, the original is still in the request line.
-func (t *router) find(issuerPath string, r *http.Request) *endpoint {
+// issuer's path or a part of it, the original is still in the request line.
+func (t *router) find(r *http.Request) *endpoint {
 	if e, ok := t.endpoints[r.URL.Path]; ok {
 		return e
 	}
-	if issuerPath == "" || !strings.HasPrefix(r.RequestURI, issuerPath+"/") {
+	original, err := url.ParseRequestURI(r.RequestURI)
+	if err != nil || !strings.HasSuffix(original.Path, r.URL.Path) {
 		return nil
 	}
-	return t.endpoints[issuerPath+r.URL.Path]
+	return t.endpoints[original.Path]
 }
 
 // sorted yields the endpoints in the order of their paths.

@@ -207,7 +207,7 @@ func (s *Server) build(c Config) error {
 // paths; what StripPrefix never passes on, the well-known paths at the root, a
 // host mounts from [Server.Routes].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e := s.router.find(s.path, r)
+	e := s.router.find(r)
 	if e == nil {
 		s.notFound(w)
 		return
@@ -223,6 +223,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 			s.panicked(w, r, v)
 		}
 	}()
+	if len(r.TransferEncoding) > 0 {
+		// net/http drops a Content-Length that came beside it, unseen. Whoever is in
+		// front may have gone by that, so nothing that follows counts, RFC 9112 §6.1.
+		w.Header().Set("Connection", "close")
+	}
 	if e.page {
 		// Neither what the URL says nor the answer is for anybody else, RFC 9700 §4.2.4.
 		h := w.Header()

@@ -3,7 +3,6 @@ package grantor
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"strings"
 
@@ -13,9 +12,6 @@ import (
 	"github.com/grantor-go/grantor/oautherr"
 	"github.com/grantor-go/grantor/store"
 )
-
-// maxBody bounds the body of every request, in bytes.
-const maxBody = 64 << 10
 
 // token is the token endpoint, RFC 6749 §3.2.
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
@@ -32,102 +28,6 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		s.refuse(w, s.refusedToken(r, c, f.Value("grant_type"), err))
 	}
-}
-
-// clientRequest reads a request that a client makes directly, and finds out
-// which client that is. Refusals are reported; the caller answers them.
-func (s *Server) clientRequest(w http.ResponseWriter, r *http.Request) (form.Values, *client.Client, error) {
-	f, err := s.readForm(r)
-	if err != nil {
-		return f, nil, err
-	}
-	ctx := r.Context()
-	c, named, err := s.authenticator.Authenticate(ctx, r, f)
-	allowOrigin(w, r, named)
-	if err != nil {
-		e := Event{Kind: ClientRefused, Remote: remote(r), Err: err}
-		if named != nil {
-			e.ClientID = named.ID
-		}
-		if ours(err) {
-			e.Kind = Trouble
-		}
-		s.emit(ctx, e)
-		return f, nil, err
-	}
-	return f, c, nil
-}
-
-// readForm reads the body of a client's request: bounded, of the right type,
-// with nothing sent twice and nothing that belongs in it in the URL.
-func (s *Server) readForm(r *http.Request) (form.Values, error) {
-	if r.URL.RawQuery != "" {
-		if err := s.checkQuery(r); err != nil {
-			return form.Values{}, err
-		}
-	}
-	f, err := form.Body(r, maxBody)
-	if err != nil {
-		return f, badForm(err)
-	}
-	for name := range f.Repetitions() {
-		if contains(s.tokenParameters, name) {
-			return f, oautherr.InvalidRequest.Because(nil, "a parameter is sent more than once")
-		}
-	}
-	if bracketed(f, s.tokenParameters) {
-		return f, errBracketed()
-	}
-	return f, nil
-}
-
-// bracketed reports whether a name such as "scope[]" or "resource[0]" makes a
-// list or an object of one of the parameters. Frameworks of other languages write
-// and read such names; to ignore one would be to grant something else than what
-// was meant.
-func bracketed(f form.Values, parameters []string) bool {
-	for name := range f.Names() {
-		if base, _, found := strings.Cut(name, "["); found && (base == "resource" || contains(parameters, base)) {
-			return true
-		}
-	}
-	return false
-}
-
-func errBracketed() error {
-	return oautherr.InvalidRequest.Because(nil, "a parameter has brackets in its name; write plain names")
-}
-
-// checkQuery refuses parameters of the protocol in the URL, where logs and
-// proxies see them (RFC 6749 §2.3.1, OAuth 2.1 §3.2).
-func (s *Server) checkQuery(r *http.Request) error {
-	q, err := form.Parse(r.URL.RawQuery)
-	if err != nil {
-		return badForm(err)
-	}
-	for _, name := range s.tokenParameters {
-		if q.Value(name) == "" {
-			continue
-		}
-		err := oautherr.InvalidRequest.Because(nil, "parameters belong in the body, not in the URL")
-		s.emit(r.Context(), Event{Kind: CredentialInURL, Remote: remote(r), Err: err})
-		return err
-	}
-	return nil
-}
-
-// badForm turns an error of package form into the answer for it.
-func badForm(err error) error {
-	e := oautherr.InvalidRequest.Because(err, "the request is not a well-formed form")
-	switch {
-	case errors.Is(err, form.ErrTooLarge):
-		e.Status, e.Description = http.StatusRequestEntityTooLarge, "the request is too large"
-	case errors.Is(err, form.ErrEncoding):
-		e.Status, e.Description = http.StatusUnsupportedMediaType, "content codings are not supported"
-	case errors.Is(err, form.ErrContentType):
-		e.Description = "the content type must be application/x-www-form-urlencoded"
-	}
-	return e
 }
 
 // tokenRequest checks what can be checked before the grant is looked at, and
@@ -207,9 +107,10 @@ func (s *Server) requestedResources(f form.Values, c *client.Client) ([]string, 
 }
 
 // redeemAttempts bounds how often a redemption that lost a race is decided
-// again. The state it lost to is final for it, so the second attempt settles
-// nearly all.
-const redeemAttempts = 4
+// again. Nearly always the state it lost to is final for it, and the second
+// attempt settles it. Otherwise each round has a winner, so that so many at once
+// all come through.
+const redeemAttempts = 64
 
 // redeem lets the handler decide, issues what it grants, and answers. If another
 // request changed the grant in between, the handler decides again.
@@ -239,6 +140,9 @@ func (s *Server) redeem(w http.ResponseWriter, r *http.Request, h grant.Handler,
 // refusal proves that a credential is in two hands. It returns what to answer.
 func (s *Server) refusedToken(r *http.Request, c *client.Client, grantType string, err error) error {
 	ctx := r.Context()
+	if s.handlers[grantType] == nil {
+		grantType = "" // anything could stand there
+	}
 	e := Event{Kind: TokenRefused, ClientID: c.ID, GrantType: grantType, Remote: remote(r), Err: err}
 	if reuse := (*grant.ReuseError)(nil); errors.As(err, &reuse) {
 		e.Kind, e.GrantID, e.Subject = RefreshReused, reuse.Grant.ID, reuse.Grant.Subject
@@ -260,16 +164,6 @@ func (s *Server) refusedToken(r *http.Request, c *client.Client, grantType strin
 
 func (s *Server) revokeGrant(ctx context.Context, id string) error {
 	return s.ledger.Revoke(ctx, id)
-}
-
-// remote is the peer's IP address. Forwarding headers are the business of a
-// proxy that the host trusts, and of middleware that knows it.
-func remote(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
 
 func contains(list []string, v string) bool {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -33,13 +34,13 @@ func (p *problems) say(field, format string, args ...any) {
 func (c *Config) validate() error {
 	var p problems
 	p.issuer(c)
-	if c.Clients == nil {
+	if isNil(c.Clients) {
 		p.say("Clients", "is nil; set a client.Source, such as client.NewStatic returns")
 	}
-	if c.Store == nil {
+	if isNil(c.Store) {
 		p.say("Store", "is nil; set a store.Store, such as memory.New returns")
 	}
-	if c.Keys == nil && c.needsKeys() {
+	if isNil(c.Keys) && (c.Keys != nil || c.needsKeys()) {
 		p.say("Keys", "is nil; set a token.KeySource to sign JWTs with, or AccessTokens to token.Opaque{}")
 	}
 	if c.Session != nil && c.Interact == nil {
@@ -48,24 +49,70 @@ func (c *Config) validate() error {
 	if c.Interact != nil && c.Session == nil {
 		p.say("Session", "is nil but Interact is set; set it too, or nobody can ever sign in")
 	}
-	for _, s := range c.Scopes {
-		if !client.ValidScope(s) {
-			p.say("Scopes", "has %q, which is not a scope-token (RFC 6749 §3.3)", s)
-		}
+	p.scopes("Scopes", c.Scopes)
+	if !printable7(c.Audience) {
+		p.say("Audience", "has characters other than printable ASCII; set the identifier of the API that tokens are for")
 	}
+	p.format("AccessTokens", c.AccessTokens)
 	p.resources(c)
 	p.lifetimes(c.Lifetimes)
-	if err := c.Secrets.format().Validate(); err != nil {
-		p.say("Secrets.Brand", "is not usable: %v", err)
+	p.secrets(c.Secrets)
+	if slices.Contains(c.Extensions, nil) {
+		p.say("Extensions", "has a nil extension; remove it")
 	}
 	return errors.Join(p...)
+}
+
+// isNil reports whether v is nil, or an interface that holds a nil pointer.
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	r := reflect.ValueOf(v)
+	return r.Kind() == reflect.Pointer && r.IsNil()
+}
+
+func printable7(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' })
+}
+
+func (p *problems) scopes(field string, scopes []string) {
+	for _, s := range scopes {
+		if !client.ValidScope(s) {
+			p.say(field, "has %q, which is not a scope-token (RFC 6749 §3.3)", s)
+		}
+	}
+}
+
+// format checks a JWT format of the host's own; the server completes a zero one.
+func (p *problems) format(field string, f token.Format) {
+	j, ok := f.(*token.JWT)
+	switch {
+	case ok && j == nil:
+		p.say(field, "is a nil *token.JWT; set nil, or &token.JWT{}")
+	case ok && (j.Issuer != "" || j.Keys != nil):
+		if err := j.Validate(); err != nil {
+			p.say(field, "is not usable: %v", err)
+		}
+	}
+}
+
+func (p *problems) secrets(s Secrets) {
+	if err := s.format().Validate(); err != nil {
+		p.say("Secrets.Brand", "is not usable: %v", err)
+	}
+	for n, d := range s.Decoys {
+		if !d.Slow() {
+			p.say("Secrets.Decoys", "has a digest at index %d that is not slow; take one of an imported secret", n)
+		}
+	}
 }
 
 // needsKeys reports whether some access tokens are JWTs of the server's own.
 func (c *Config) needsKeys() bool {
 	ownJWT := func(f token.Format) bool {
 		j, ok := f.(*token.JWT)
-		return ok && j.Keys == nil
+		return ok && j != nil && j.Issuer == "" && j.Keys == nil
 	}
 	return c.AccessTokens == nil || ownJWT(c.AccessTokens) ||
 		slices.ContainsFunc(c.Resources, func(r Resource) bool { return ownJWT(r.AccessTokens) })
@@ -108,11 +155,17 @@ func (p *problems) resources(c *Config) {
 			p.say("Resources", "has %q twice; keep one", r.Identifier)
 		}
 		seen[r.Identifier] = true
-		if r.Lifetime < 0 {
-			p.say("Resources", "has %q with a negative Lifetime", r.Identifier)
+		if r.Lifetime < 0 || r.Lifetime > 0 && r.Lifetime < time.Second || r.Lifetime > maxAccessToken {
+			p.say("Resources", "has %q with a Lifetime that is not between 1s and %v; use 0 for that of Lifetimes", r.Identifier, maxAccessToken)
 		}
+		p.scopes("Resources", r.Scopes)
+		p.format("Resources", r.AccessTokens)
 	}
 }
+
+// maxAccessToken bounds the lifetime of access tokens, which a remote API may
+// believe until they expire.
+const maxAccessToken = 24 * time.Hour
 
 func (p *problems) lifetimes(l Lifetimes) {
 	for _, d := range []struct {
@@ -121,7 +174,7 @@ func (p *problems) lifetimes(l Lifetimes) {
 		most  time.Duration
 	}{
 		{"Code", l.Code, 10 * time.Minute},
-		{"AccessToken", l.AccessToken, 24 * time.Hour},
+		{"AccessToken", l.AccessToken, maxAccessToken},
 		{"RefreshIdle", l.RefreshIdle, 0},
 		{"Refresh", l.Refresh, 0},
 		{"Interaction", l.Interaction, 24 * time.Hour},

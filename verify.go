@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/grantor-go/grantor/client"
-	"github.com/grantor-go/grantor/grant"
 	"github.com/grantor-go/grantor/oautherr"
 	"github.com/grantor-go/grantor/secret"
 	"github.com/grantor-go/grantor/store"
@@ -83,32 +82,23 @@ func (s *Server) verifyOpaque(ctx context.Context, h secret.Handle) (token.Claim
 	if h.Kind() != secret.AccessToken {
 		return token.Claims{}, invalidToken(errNotLive)
 	}
-	g, err := s.ledger.Load(ctx, h.Locator())
+	t, err := s.ledger.AccessToken(ctx, h, s.now())
 	if errors.Is(err, store.ErrNotFound) {
 		return token.Claims{}, invalidToken(errNotLive)
 	}
 	if err != nil {
 		return token.Claims{}, err
 	}
-	t, ok := g.Opaque(s.ledger.Peppers, h, s.now())
-	if !ok {
-		return token.Claims{}, invalidToken(errNotLive)
-	}
-	return s.opaqueClaims(g, t)
-}
-
-func (s *Server) opaqueClaims(g *grant.Grant, t grant.Tokens) (token.Claims, error) {
 	c := token.Claims{
-		Issuer: s.issuer, Subject: g.Subject, ClientID: g.ClientID, GrantID: g.ID,
+		Issuer: s.issuer, Subject: t.Subject, ClientID: t.ClientID, GrantID: t.GrantID,
 		Audience: t.Resources, Scopes: t.Scopes,
-		IssuedAt: t.IssuedAt, Expires: t.Expires, AuthTime: g.AuthTime,
+		IssuedAt: t.IssuedAt, Expires: t.Expires, AuthTime: t.AuthTime,
 	}
 	if len(c.Audience) == 0 {
 		c.Audience = s.fallback.audience
 	}
-	var err error
 	if t.Claims != nil {
-		c.Extra, err = storedClaims(g.ID, t.Claims)
+		c.Extra, err = storedClaims(t.GrantID, t.Claims)
 	}
 	return c, err
 }

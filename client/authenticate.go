@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -29,14 +30,11 @@ type Method interface {
 // A Credential is what a request presents to authenticate a client.
 type Credential struct {
 	ClientID string // whom it names; empty if that cannot be read
-	Value    string // the secret or assertion; empty if it cannot be read. Never log it
+	Value    string `json:"-"` // the secret or assertion; empty if it cannot be read. Never log it
 }
 
-// String names the client and nothing else.
-func (c Credential) String() string { return "credential of " + c.ClientID }
-
-// GoString is String.
-func (c Credential) GoString() string { return c.String() }
+// Format prints whom the credential names and nothing else, whatever the verb.
+func (c Credential) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "credential of %q", c.ClientID) }
 
 // An Authenticator finds out which client a request comes from.
 type Authenticator struct {
@@ -87,11 +85,12 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, f for
 	if cause != nil {
 		checked = &Client{ID: presented.ClientID} // costs what a known client costs, and fails
 	}
-	if err := method.Check(ctx, checked, presented); err != nil {
-		return nil, found, err
+	err = method.Check(ctx, checked, presented)
+	if cause != nil && (err == nil || errors.Is(err, oautherr.InvalidClient)) {
+		err = refused(cause)
 	}
-	if cause != nil {
-		return nil, found, refused(cause)
+	if err != nil {
+		return nil, found, err
 	}
 	return found, found, nil
 }

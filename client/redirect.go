@@ -101,8 +101,8 @@ func unusable(uri string) string {
 	}
 	for i := range len(uri) {
 		switch b := uri[i]; {
-		case b <= ' ', b >= 0x7f, b == '\\':
-			return "has a space, a backslash, a control or a non-ASCII character; percent-encode it"
+		case b <= ' ', b >= 0x7f, strings.IndexByte(`"<>\^{|}`+"`", b) >= 0: // RFC 3986 §2
+			return "has a character that no URI has (space, control, quote, backslash, non-ASCII, and so on); percent-encode it"
 		case b == '#':
 			return "has a fragment; RFC 6749 §3.1.2 forbids it"
 		}

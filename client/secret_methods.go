@@ -159,7 +159,7 @@ func decodeBasic(credentials string) (id, presented string, err error) {
 }
 
 func formDecode(s string) (string, error) {
-	if strings.ContainsAny(s, "%+") {
+	if strings.IndexByte(s, '%') >= 0 || strings.IndexByte(s, '+') >= 0 {
 		decoded, err := url.QueryUnescape(s)
 		if err != nil {
 			return "", errMalformed

@@ -11,7 +11,7 @@ var ErrNotFound = errors.New("client: not found")
 
 // A Source finds a client by its id. It returns ErrNotFound, or an error that
 // wraps it, when there is none; any other error means trouble, and the server
-// answers 503. A Source is asked once per request, so it should be quick, and
+// answers 503. A Source is asked with every request, so it should be quick, and
 // must be safe for concurrent use.
 type Source interface {
 	Client(ctx context.Context, id string) (*Client, error)

@@ -26,7 +26,7 @@ func (AuthorizationCode) Redeem(ctx context.Context, r *Request) (*Grant, error)
 	if err != nil {
 		return nil, err
 	}
-	g, err := r.Ledger.load(ctx, h)
+	g, err := r.Ledger.of(ctx, h)
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +89,8 @@ func credential(r *Request, parameter string, kind secret.Kind) (secret.Handle, 
 	return h, nil
 }
 
-// load finds the grant that a credential belongs to.
-func (l *Ledger) load(ctx context.Context, h secret.Handle) (*Grant, error) {
+// of finds the grant that a credential belongs to.
+func (l *Ledger) of(ctx context.Context, h secret.Handle) (*Grant, error) {
 	g, err := l.Load(ctx, h.Locator())
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, invalidGrant(errUnknown)

@@ -11,10 +11,10 @@ import (
 
 var errVersion = errors.New("record of a version this program does not know")
 
-// decode reads a record's data, which it keeps. Members may come in any order; those it does
-// not know are passed over, so that a newer program can add some.
-func decode(data []byte) (*Grant, error) {
-	g := &Grant{}
+// decode reads a record's data, which it keeps, into an empty grant. Members may
+// come in any order; those it does not know are passed over, so that a newer
+// program can add some.
+func (g *Grant) decode(data []byte) error {
 	p := scanner{s: unsafe.String(unsafe.SliceData(data), len(data))} // nobody changes data any more: see Store.Get
 	version := int64(0)
 	p.members(func(name string) {
@@ -42,7 +42,7 @@ func decode(data []byte) (*Grant, error) {
 		case "refresh":
 			g.refresh = p.refresh()
 		case "access":
-			g.issued = nil
+			g.issued = g.issued[:0]
 			p.elements(func() { g.issued = append(g.issued, p.issued()) })
 		case "extra":
 			g.Extra = map[string]json.RawMessage{}
@@ -52,12 +52,12 @@ func decode(data []byte) (*Grant, error) {
 		}
 	})
 	if err := p.end(); err != nil {
-		return nil, errors.Join(err, foreign(data))
+		return errors.Join(err, foreign(data))
 	}
 	if version != recordVersion {
-		return nil, errVersion
+		return errVersion
 	}
-	return g, nil
+	return nil
 }
 
 // foreign tells a record of another version, which may look like anything, from

@@ -82,8 +82,8 @@ func (s State) Encode() ([]byte, error) {
 
 // Decode reads the data of a record.
 func Decode(data []byte) (State, error) {
-	g, err := decode(data)
-	if err != nil {
+	g := new(Grant)
+	if err := g.decode(data); err != nil {
 		return State{}, err
 	}
 	s := State{

@@ -25,19 +25,50 @@ type Ledger struct {
 // Load returns the grant with the ID, or store.ErrNotFound if there is none, or
 // it has expired or was revoked.
 func (l *Ledger) Load(ctx context.Context, id string) (*Grant, error) {
-	r, err := l.Store.Get(ctx, Kind, id)
-	if err != nil {
+	g := new(Grant)
+	if err := l.load(ctx, id, g); err != nil {
 		return nil, err
 	}
-	g, err := decode(r.Data)
+	return g, nil
+}
+
+// load reads the grant with the ID into an empty one.
+func (l *Ledger) load(ctx context.Context, id string, g *Grant) error {
+	r, err := l.Store.Get(ctx, Kind, id)
 	if err != nil {
-		return nil, fmt.Errorf("grant: record %s: %w", id, err)
+		return err
+	}
+	if err := g.decode(r.Data); err != nil {
+		return fmt.Errorf("grant: record %s: %w", id, err)
 	}
 	if l.Issuer != "" && g.issuer != l.Issuer {
-		return nil, store.ErrNotFound
+		return store.ErrNotFound
 	}
 	g.ID, g.ClientID, g.Subject, g.version = r.ID, r.Client, r.Subject, r.Version
-	return g, nil
+	return nil
+}
+
+// An AccessToken is what a live opaque access token stands for.
+type AccessToken struct {
+	GrantID, ClientID, Subject string
+	AuthTime                   time.Time
+	Tokens
+}
+
+// AccessToken returns what the presented opaque access token stands for, or
+// store.ErrNotFound if it is not live at now.
+func (l *Ledger) AccessToken(ctx context.Context, h secret.Handle, now time.Time) (AccessToken, error) {
+	var g Grant // these two stay off the heap: APIs ask for every request
+	var few [maxPerTarget]issued
+	g.issued = few[:0]
+	if err := l.load(ctx, h.Locator(), &g); err != nil {
+		return AccessToken{}, err
+	}
+	t, ok := g.Opaque(l.Peppers, h, now)
+	if !ok {
+		return AccessToken{}, store.ErrNotFound
+	}
+	return AccessToken{GrantID: g.ID, ClientID: g.ClientID, Subject: g.Subject, AuthTime: g.AuthTime, Tokens: t}, nil
 }
 
 // encoders are reused: a Store does not keep the data it is given.

@@ -29,7 +29,7 @@ func (t RefreshToken) Redeem(ctx context.Context, r *Request) (*Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := r.Ledger.load(ctx, h)
+	g, err := r.Ledger.of(ctx, h)
 	if err != nil {
 		return nil, err
 	}

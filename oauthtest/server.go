@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,8 +48,9 @@ type Server struct {
 	t      testing.TB
 	ledger grant.Ledger
 
+	ahead atomic.Int64 // of time.Now, in nanoseconds
+
 	mu       sync.Mutex
-	ahead    time.Duration // of time.Now
 	hosts    map[string]http.Handler
 	sessions map[string]*grantor.Session // by cookie
 	denies   map[string]bool             // sessions of people who decline, by Session.ID
@@ -61,7 +63,7 @@ type Server struct {
 func New(t testing.TB, edit ...func(*grantor.Config)) *Server {
 	t.Helper()
 	s := &Server{
-		t: t, Issuer: "https://as.example", Secret: secret.Format{}.New(secret.ClientSecret).Reveal(),
+		t: t, Issuer: "https://as.example",
 		hosts: map[string]http.Handler{}, sessions: map[string]*grantor.Session{}, denies: map[string]bool{},
 	}
 	key, err := token.GenerateKey(token.ES256)
@@ -77,14 +79,17 @@ func New(t testing.TB, edit ...func(*grantor.Config)) *Server {
 		e(&s.Config)
 	}
 	s.Issuer = s.Config.Issuer
+	s.ledger = grant.Ledger{
+		Store: s.Config.Store, Issuer: s.Issuer,
+		Format: secret.Format{Brand: s.Config.Secrets.Brand}, Peppers: s.Config.Secrets.Peppers,
+	}
+	h := s.ledger.Format.New(secret.ClientSecret)
+	s.Secret = h.Reveal()
 	if s.Config.Clients == nil {
-		s.Config.Clients = s.clients()
+		s.Config.Clients = s.clients(s.ledger.Peppers.Digest(h))
 	}
 	s.Server, err = grantor.New(s.Config)
 	s.must(err)
-	s.ledger = grant.Ledger{
-		Store: s.Config.Store, Format: secret.Format{Brand: s.Config.Secrets.Brand}, Peppers: s.Config.Secrets.Peppers,
-	}
 	issuer, err := url.Parse(s.Issuer)
 	s.must(err)
 	s.hosts[issuer.Scheme+"://"+issuer.Host] = s.Server
@@ -99,11 +104,10 @@ func (s *Server) must(err error) {
 	}
 }
 
-func (s *Server) clients() client.Source {
+// clients are the usual clients, two of which have the secret.
+func (s *Server) clients(d secret.Digest) client.Source {
 	s.t.Helper()
-	h, err := secret.Format{}.Parse(s.Secret)
-	s.must(err)
-	secrets := []client.Secret{{ID: "1", Digest: s.Config.Secrets.Peppers.Digest(h)}}
+	secrets := []client.Secret{{ID: "1", Digest: d}}
 	scopes := s.Config.Scopes
 	code := []string{client.AuthorizationCode, client.RefreshToken}
 	source, err := client.NewStatic(
@@ -124,15 +128,7 @@ func (s *Server) clients() client.Source {
 }
 
 // Now is the time at the server: that of time.Now, and what Advance added.
-func (s *Server) Now() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return time.Now().Add(s.ahead)
-}
+func (s *Server) Now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
 
 // Advance moves the clock of the server, and of all that reads Now, by d.
-func (s *Server) Advance(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ahead += d
-}
+func (s *Server) Advance(d time.Duration) { s.ahead.Add(int64(d)) }

@@ -100,7 +100,7 @@ func (s *Server) jwt(g *grant.Grant, as As, expires time.Time) string {
 	minted, err := format.Mint(ctx, token.Claims{
 		Subject: g.Subject, ClientID: g.ClientID, Scopes: as.Scopes,
 		Audience: []string{cmp.Or(as.Resource, s.Config.Audience, s.Issuer)},
-		ID:       g.ID + "." + s.ledger.Format.NewLocator()[:12],
+		ID:       g.ID + "." + s.ledger.Format.NewLocator()[:12], GrantID: g.ID,
 		IssuedAt: issued, Expires: expires, Confirmation: as.Confirmation, Extra: as.Claims,
 	})
 	s.must(err)

@@ -46,12 +46,17 @@ func bearer(h http.Header) (string, error) {
 func isB64token(s string) bool {
 	s = strings.TrimRight(s, "=")
 	for i := range len(s) {
-		switch b := s[i]; {
-		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9':
-		case b == '-', b == '.', b == '_', b == '~', b == '+', b == '/':
-		default:
+		if !b64[s[i]] {
 			return false
 		}
 	}
 	return s != ""
 }
+
+// b64 are the bytes of a b64token before its padding.
+var b64 = func() (in [256]bool) {
+	for _, b := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/") {
+		in[b] = true
+	}
+	return in
+}()

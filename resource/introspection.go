@@ -29,7 +29,7 @@ type IntrospectionConfig struct {
 	// ClientID and ClientSecret are what the API authenticates with, by
 	// client_secret_basic. The secret is not printed with the rest.
 	ClientID     string
-	ClientSecret string `json:"-"`
+	ClientSecret string
 
 	// Client asks the authorization server. Nil: one like http.DefaultClient.
 	// Redirects are not followed, and a question is given up after 5 seconds.

@@ -126,10 +126,10 @@ func (j *JWT) Verify(ctx context.Context, accessToken string) (token.Claims, err
 // keyID is the kid a token claims to be signed with, or "". Nothing is believed
 // of it: it only tells a token whose key we have from one whose key may be new.
 func keyID(accessToken string) string {
-	segment, _, _ := strings.Cut(accessToken, ".")
 	if len(accessToken) > maxToken {
 		return ""
 	}
+	segment, _, _ := strings.Cut(accessToken, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(segment)
 	if err != nil {
 		return ""

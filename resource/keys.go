@@ -86,9 +86,9 @@ func (k *remoteKeys) gained(ctx context.Context, id string, before *keySet) bool
 	return k.current.Load().has(id)
 }
 
-// renew fetches the keys, unless somebody has since the caller looked or a fetch
-// began a moment ago. If somebody else is at it, those who have keys that merely
-// aged do not wait. The error is what came of the last fetch.
+// renew fetches the keys, unless a fetch began a moment ago. If somebody else is
+// at it, those who have keys that merely aged do not wait. The error is what came
+// of the last fetch.
 func (k *remoteKeys) renew(ctx context.Context, before *keySet) error {
 	select {
 	case <-k.turn:
@@ -103,7 +103,7 @@ func (k *remoteKeys) renew(ctx context.Context, before *keySet) error {
 		}
 	}
 	defer func() { k.turn <- struct{}{} }()
-	if now := k.now(); k.current.Load() == before && now.Sub(k.tried) >= fetchEvery {
+	if now := k.now(); now.Sub(k.tried) >= fetchEvery {
 		k.fetch(ctx, now)
 	}
 	return k.failed

@@ -66,7 +66,7 @@ func TestCheckerWork(t *testing.T) {
 		l := &ledger{}
 		c := &secret.Checker{Hasher: l, Decoys: decoys}
 		for name, stored := range clients {
-			t.Run("CA-04: "+name+" costs one slow hash per foreign string", func(t *testing.T) {
+			t.Run("CA-04, CR-3.5: "+name+" costs one slow hash per foreign string", func(t *testing.T) {
 				for _, presented := range []string{
 					"sesame", "wrong", " ", own.Reveal()[1:], own.Reveal() + "\n", strings.Repeat("x", 1024),
 				} {
@@ -77,7 +77,7 @@ func TestCheckerWork(t *testing.T) {
 					}
 				}
 			})
-			t.Run("CA-04: "+name+" costs no slow hash for a string of our own format", func(t *testing.T) {
+			t.Run("CA-04, CR-3.1: "+name+" costs no slow hash for a string of our own format", func(t *testing.T) {
 				for _, kind := range kinds {
 					match, _, err := c.Check(t.Context(), "id", secret.Format{}.New(kind).Reveal(), stored)
 					require.NoError(t, err)

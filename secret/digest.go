@@ -42,7 +42,7 @@ func (d Digest) Slow() bool {
 }
 
 // Pepper is a key that digests of generated credentials are made under, so that
-// a copy of the database alone verifies no guess and forges no digest. Keep it
+// a copy of the database alone verifies no guess. Keep it
 // out of that database.
 type Pepper struct {
 	redacted

@@ -151,7 +151,7 @@ func TestCharacters(t *testing.T) {
 			t.Errorf("chi-square: got %.0f, want at most 145", square)
 		}
 	})
-	t.Run("CR-2.3: no two credentials are alike", func(t *testing.T) {
+	t.Run("CR-2.3, CR-2.6: no two credentials are alike, and nothing but chance is in them", func(t *testing.T) {
 		seen := map[string]bool{}
 		for range 2000 {
 			h := f.Issue(secret.AccessToken, locator).Reveal()

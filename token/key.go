@@ -109,7 +109,7 @@ func (k Key) Validate() error {
 		errs = append(errs, err)
 	}
 	if k.Signer != nil && k.Public != nil && len(errs) == 0 && !samePublic(k.Public, k.Signer.Public()) {
-		errs = append(errs, errors.New("Public is not the public key of Signer"))
+		errs = append(errs, errors.New("the field Public is not the public key of Signer"))
 	}
 	if len(errs) == 0 {
 		return nil

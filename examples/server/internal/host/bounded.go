@@ -14,11 +14,12 @@ const (
 	MaxHeaderBytes = maxHeader + maxWaitingURI
 )
 
-// bounded refuses requests with an outsized head.
-func bounded(next http.Handler) http.Handler {
+// bounded refuses requests with an outsized head. Waits reports whether a request
+// is for a page that carries a waiting one in its URL.
+func bounded(next http.Handler, waits func(*http.Request) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		most := maxURI
-		if r.Method == http.MethodGet || r.Method == http.MethodPost && r.URL.RawQuery != "" {
+		if len(r.RequestURI) > most && waits(r) {
 			most = maxWaitingURI
 		}
 		switch size, fields := headerSize(r.Header); {

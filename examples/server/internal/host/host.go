@@ -69,7 +69,9 @@ func New(f *config.File, hasher secret.Hasher, log *slog.Logger, demo *site.Demo
 		Issuer: issuer, Sessions: h.sessions, People: directory, Limiter: limiter,
 		Resumes: h.server.Resumes, Log: log, Demo: demo,
 	}
-	h.Handler = bounded(s.Handler(h.server))
+	h.Handler = bounded(s.Handler(h.server), func(r *http.Request) bool {
+		return r.URL.Path == issuer.Path+site.SignInPath || h.server.Resumes(issuer.Scheme+"://"+issuer.Host+r.RequestURI)
+	})
 	return h, nil
 }
 
@@ -112,7 +114,7 @@ func (h *Host) session(r *http.Request) (*grantor.Session, error) {
 // observe logs what goes well; grantor logs the rest itself.
 func (h *Host) observe(ctx context.Context, e grantor.Event) {
 	if e.Err == nil {
-		h.log.InfoContext(ctx, string(e.Kind), "client_id", e.ClientID, "subject", e.Subject, "grant_type", e.GrantType, "scopes", e.Scopes)
+		h.log.InfoContext(ctx, string(e.Kind), "client_id", e.ClientID, "subject", e.Subject, "grant_type", e.GrantType, "remote", e.Remote)
 	}
 }
 
