@@ -196,7 +196,7 @@ func TestSweep(t *testing.T) {
 		tok := f.tokens("conf-a").str(t, "access_token")
 		counted.Reset()
 		require.NoError(t, f.server.Sweep(t.Context()))
-		require.Equal(t, 2, f.memory.Len(), "the grant and the consent stay")
+		require.Equal(t, 3, f.memory.Len(), "the grant, the consent and the answer stay")
 		require.GreaterOrEqual(t, counted.Calls("delete"), 2)
 		require.True(t, f.alive(tok))
 	})

@@ -137,4 +137,3 @@ func remote(r *http.Request) string {
 	}
 	return host
 }
-

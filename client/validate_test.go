@@ -86,7 +86,7 @@ func TestValidate(t *testing.T) {
 		{"none beside a method that proves something", func(c *client.Client) {
 			c.AuthMethods = []string{client.MethodNone, client.MethodSecretBasic}
 		}, "AuthMethods", "mixes"},
-		{"a method that needs secrets in the clear", func(c *client.Client) {
+		{"CR-3.6 a method that needs secrets in the clear", func(c *client.Client) {
 			c.AuthMethods = []string{client.MethodSecretBasic, "client_secret_jwt"}
 		}, "AuthMethods", "private_key_jwt"},
 		{"a secret method without a secret", func(c *client.Client) {

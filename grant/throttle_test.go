@@ -254,7 +254,7 @@ func TestThrottleMemory(t *testing.T) {
 		g.now = g.now.Add(time.Millisecond)
 		g.guess(fmt.Sprintf("%d%s", i, long), fmt.Sprintf("2001:db8:%x:%x::1", i>>16, i&0xffff))
 	}
-	t.Run("three times as many names as there is room for are bounded", func(t *testing.T) {
+	t.Run("DS-06 three times as many names as there is room for are bounded", func(t *testing.T) {
 		if n := l.Len(); n > grant.MaxBuckets {
 			t.Errorf("got %d buckets, want at most %d", n, grant.MaxBuckets)
 		}

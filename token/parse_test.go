@@ -257,6 +257,7 @@ func TestParseSerialization(t *testing.T) {
 		"JW-05: no header":                     "." + parts[1] + "." + parts[2],
 		"JW-19: a JWE":                         encrypted,
 		"JW-19: a JWE with empty parts":        b64(`{"alg":"dir","enc":"A128GCM"}`) + "....",
+		"JW-20: a JWE under RSA1_5":            b64(`{"alg":"RSA1_5","enc":"A128CBC-HS256"}`) + "." + b64(strings.Repeat("k", 256)) + ".AAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA",
 		"JW-19: a JWE with a short CEK":        b64(`{"alg":"A128KW","enc":"A128GCM"}`) + ".AA.AA.AA.AA",
 		"IN-12: a space after the token":       minted + " ",
 		"IN-12: a space before the token":      " " + minted,

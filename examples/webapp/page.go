@@ -30,7 +30,7 @@ func showLogin(w http.ResponseWriter, r *http.Request) {
 }
 
 // The session cookie. Its prefix keeps other hosts from setting it (RFC 6265bis
-// §4.1.3); browsers let loopback have it without https.
+// §4.1.3); most browsers let loopback have it without https.
 const (
 	cookieName  = "__Host-session"
 	signedInFor = 8 * time.Hour

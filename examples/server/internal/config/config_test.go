@@ -129,6 +129,18 @@ func TestRead(t *testing.T) {
 	})
 }
 
+func TestTheReadmesExampleWorks(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	_, example, found := strings.Cut(string(text), "```json\n")
+	require.True(t, found)
+	example, _, _ = strings.Cut(example, "```")
+	f, err := config.Parse([]byte(example))
+	require.NoError(t, err)
+	require.Len(t, f.Clients, 3)
+	require.Empty(t, f.Warnings)
+}
+
 func TestRefreshRetry(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		minimal:                       30 * time.Second,
