@@ -72,7 +72,7 @@ func (s *PlainStore) Put(ctx context.Context, r store.Record) error {
 }
 
 func (s *PlainStore) Find(ctx context.Context, q store.Query) ([]store.Record, error) {
-	if q.Kind == "" {
+	if q.Kind == "" || q.Limit < 0 {
 		return nil, store.ErrQuery
 	}
 	if err := ctx.Err(); err != nil {
@@ -93,7 +93,7 @@ func (s *PlainStore) Find(ctx context.Context, q store.Query) ([]store.Record, e
 }
 
 func (s *PlainStore) Delete(ctx context.Context, q store.Query) (int, error) {
-	if !q.Selects() {
+	if !q.Selects() || q.Limit < 0 {
 		return 0, store.ErrQuery
 	}
 	if err := ctx.Err(); err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/grantor-go/grantor/grant"
 	"github.com/grantor-go/grantor/secret"
 	"github.com/grantor-go/grantor/store"
 )
@@ -195,6 +196,35 @@ func TestExhaustion(t *testing.T) {
 			f.browser("alice").authorize(request("conf-a"))
 		}
 		require.Zero(t, f.memory.Len())
+	})
+	t.Run("DS-06 a limiter remembers a bounded number of sources, and takes a subscriber's IPv6 network for one", func(t *testing.T) {
+		var limiter grant.Throttle
+		heap := func() uint64 {
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
+		}
+		before, now := heap(), time.Now()
+		guess := func(source string, n int) time.Duration {
+			wait, err := limiter.Allow(t.Context(), grant.Attempt{Kind: "password", Account: fmt.Sprint("victim", n), Source: source, Now: now})
+			require.NoError(t, err)
+			return wait
+		}
+		for n := range 300_000 {
+			guess(fmt.Sprintf("2001:db8:%x:%x::1", n>>16, n&0xffff), n)
+		}
+		if grown := int64(heap()) - int64(before); grown > 64<<20 {
+			t.Errorf("%d MB for 300,000 sources", grown>>20)
+		}
+		waits := 0
+		for n := range 100 {
+			if guess(fmt.Sprintf("2001:db8:ffff:ffff:%x::%x", n, n), n) > 0 {
+				waits++
+			}
+		}
+		require.Positive(t, waits, "a hundred guesses from one network passed")
+		runtime.KeepAlive(&limiter)
 	})
 	t.Run("DS-07 long values are refused, and cost no more than reading them", func(t *testing.T) {
 		f := newFixture(t)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grantor-go/grantor"
+	"github.com/grantor-go/grantor/client"
 	"github.com/grantor-go/grantor/token"
 )
 
@@ -193,6 +194,11 @@ func TestWhatIsAdvertisedWorks(t *testing.T) {
 		}
 		f.refused(f.post("/token", "", assertion), http.StatusUnauthorized, "invalid_client")
 		f.refused(f.introspect("pub", "x"), http.StatusUnauthorized, "invalid_client")
+	})
+	t.Run("CR-3.6, MD-03 client_secret_jwt, which needs secrets in the clear, is offered nowhere and cannot be registered", func(t *testing.T) {
+		require.NotContains(t, f.get(issuer+document).body, "client_secret_jwt")
+		c := client.Client{ID: "x", AuthMethods: []string{"client_secret_jwt"}, Secrets: f.clients["m2m"].Secrets, GrantTypes: []string{"client_credentials"}}
+		require.ErrorContains(t, c.Validate(), "client_secret_jwt")
 	})
 	t.Run("MD-03 each response type and mode works, and others are errors", func(t *testing.T) {
 		require.Equal(t, []string{"code"}, list("response_types_supported"))
