@@ -27,8 +27,15 @@ func (s *Server) clientRequest(w http.ResponseWriter, r *http.Request) (form.Val
 		s.emit(ctx, e)
 		return f, nil, err
 	}
-	c, named, err := s.authenticator.Authenticate(ctx, r, f)
+	c, named, err := s.authenticate(r, f)
 	allowOrigin(w, r, named)
+	return f, c, err
+}
+
+// authenticate finds out which client the request comes from, and which it names.
+// Refusals are reported.
+func (s *Server) authenticate(r *http.Request, f form.Values) (c, named *client.Client, err error) {
+	c, named, err = s.authenticator.Authenticate(r.Context(), r, f)
 	if err != nil {
 		e := Event{Kind: ClientRefused, Remote: remote(r), Err: err}
 		if named != nil {
@@ -37,10 +44,10 @@ func (s *Server) clientRequest(w http.ResponseWriter, r *http.Request) (form.Val
 		if ours(err) {
 			e.Kind = Trouble
 		}
-		s.emit(ctx, e)
-		return f, nil, err
+		s.emit(r.Context(), e)
+		return nil, named, err
 	}
-	return f, c, nil
+	return c, named, nil
 }
 
 // tokenInHand reads a request about a token, and finds out which client makes it.

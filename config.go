@@ -33,13 +33,14 @@ type Config struct {
 	Store store.Store
 
 	// Keys are what JWT access tokens are signed with, for example a
-	// *token.StaticKeys or a *token.Ring. All of them are published.
+	// *token.StaticKeys or a *token.Ring. All of them are published. Not needed
+	// if no format in AccessTokens and Resources is the server's own JWT.
 	Keys token.KeySource
 
 	// Session says who is at this browser: nil for nobody. It reads the host's
 	// own session cookie, and must not believe anything else in the request. An
-	// error means trouble: the browser gets 503. If nil, there is no
-	// authorization endpoint.
+	// error means trouble: the client is told temporarily_unavailable. If nil,
+	// there is no authorization endpoint.
 	Session func(*http.Request) (*Session, error)
 
 	// Interact answers a browser whose person must do something before the
@@ -70,7 +71,8 @@ type Config struct {
 	Audience string
 
 	// AccessTokens is the format of access tokens. Nil, or an empty &token.JWT{}:
-	// JWTs after RFC 9068, signed with Keys. token.Opaque{}: reference tokens.
+	// JWTs after RFC 9068, signed with Keys. token.Opaque{}: reference tokens,
+	// with the brand of Secrets.
 	AccessTokens token.Format
 
 	// Lifetimes of everything that expires; each has a default.

@@ -108,11 +108,12 @@ func (b *Builder) Granting(hook func(context.Context, form.Values, *Session, *gr
 }
 
 // Authenticate identifies the client that a request to an extension's endpoint
-// comes from, as the token endpoint does.
+// comes from, as the token endpoint does. It reports refusals; the endpoint
+// answers them.
 func (b *Builder) Authenticate() func(*http.Request, form.Values) (*client.Client, error) {
 	s := b.s
 	return func(r *http.Request, f form.Values) (*client.Client, error) {
-		c, _, err := s.authenticator.Authenticate(r.Context(), r, f)
+		c, _, err := s.authenticate(r, f)
 		return c, err
 	}
 }

@@ -146,6 +146,7 @@ func TestAnEndpointOfAnExtension(t *testing.T) {
 		require.Equal(t, issuer+"/hello", f.get(issuer+document).str(t, "hello_endpoint"))
 		require.Equal(t, "hello conf-a", f.post("/hello", "conf-a", nil).body)
 		require.Equal(t, http.StatusUnauthorized, f.post("/hello", "ghost", nil).StatusCode)
+		require.Equal(t, []grantor.EventKind{grantor.ClientRefused}, f.kinds(), "a refusal is an event here too")
 		require.Equal(t, http.StatusMethodNotAllowed, f.get(issuer+"/hello").StatusCode)
 		var patterns []string
 		for pattern := range f.server.Routes() {

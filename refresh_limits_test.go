@@ -92,6 +92,8 @@ func TestRefreshLifetimes(t *testing.T) {
 			if got := res.json(t)["expires_in"].(float64); got < 298 || got > 300 {
 				t.Errorf("the access token lives %v s, beyond the grant's 300", got)
 			}
+			exp := f.introspect("conf-a", l.nth(-1)).json(t)["exp"].(float64)
+			require.LessOrEqual(t, int64(exp), end.Unix(), "the refresh token says it lives longer")
 			f.advance(5 * time.Minute)
 			f.refused(l.present(-1), 400, "invalid_grant")
 			require.False(t, f.alive(res.str(t, "access_token")))

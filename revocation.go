@@ -137,6 +137,9 @@ func (s *Server) bury(ctx context.Context, c token.Claims) error {
 // to introspection. Records of other kinds, such as remembered consent, are left
 // alone; grants of other issuers in the same Store are not.
 //
+// Servers of several issuers that share a Store know nothing of each other's
+// tokens, but Revoke ends the grants of all of them.
+//
 // Self-contained tokens without a record, which the client credentials grant
 // issues, fall with a query that names only their client or only their subject.
 func (s *Server) Revoke(ctx context.Context, q store.Query) error {

@@ -273,8 +273,8 @@ func TestClocksThatJump(t *testing.T) {
 			q := request("conf-a")
 			code = f.browser("alice").code(q)
 			require.Equal(t, http.StatusOK, f.post("/token", "conf-a", codeForm(code, q)).StatusCode)
-			bob := f.machineToken("m2m")
-			require.NoError(t, f.server.Revoke(t.Context(), store.Query{Client: "m2m"}))
+			bulk := f.machineToken("conf-b")
+			require.NoError(t, f.server.Revoke(t.Context(), store.Query{Client: "conf-b"}))
 
 			f.advance(time.Hour)
 			require.NoError(t, f.server.Sweep(t.Context()))
@@ -282,7 +282,7 @@ func TestClocksThatJump(t *testing.T) {
 			require.Equal(t, http.StatusOK, res.StatusCode, "%s", res.body)
 			f.advance(-time.Hour)
 
-			if f.alive(machine) || f.alive(bob) {
+			if f.alive(machine) || f.alive(bulk) {
 				t.Errorf("a revoked token is alive again")
 			}
 			f.refused(f.post("/token", "conf-a", codeForm(code, q)), http.StatusBadRequest, "invalid_grant")

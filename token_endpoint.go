@@ -69,9 +69,7 @@ func parseScope(v string) ([]string, error) {
 		return nil, oautherr.InvalidScope.Because(nil, "too many scopes")
 	}
 	scopes := make([]string, 0, n)
-	for len(v) > 0 {
-		var word string
-		word, v, _ = strings.Cut(v, " ")
+	for word := range strings.SplitSeq(v, " ") {
 		if !client.ValidScope(word) {
 			return nil, oautherr.InvalidScope.Because(nil, "the scope is malformed")
 		}

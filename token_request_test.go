@@ -399,10 +399,10 @@ func (panicking) Get(context.Context, store.Kind, string) (store.Record, error) 
 
 func (panicking) Put(context.Context, store.Record) error { panic(errors.New("s3cret in a store")) }
 
-type panickingClients struct{ clientMap }
+type panickingClients struct{}
 
 func (panickingClients) Client(context.Context, string) (*client.Client, error) {
-	panic(fmt.Sprint("s3cret of a source"))
+	panic("s3cret of a source")
 }
 
 type panickingVerifier struct{}

@@ -108,8 +108,8 @@ type Store interface {
 	Put(ctx context.Context, r Record) error
 
 	// Find returns the records that match, in bytewise order of ID: live ones, or
-	// expired ones if q.ExpiredAt says so. q.Kind must be set, otherwise it returns ErrQuery. A page shorter than the limit
-	// is the last one.
+	// expired ones if q.ExpiredAt says so. q.Kind must be set, otherwise it
+	// returns ErrQuery. A page shorter than the limit is the last one.
 	Find(ctx context.Context, q Query) ([]Record, error)
 
 	// Delete removes the records that match and returns how many. A query that

@@ -68,15 +68,15 @@ func run(t *testing.T, args ...string) *process {
 	return p
 }
 
-// wait returns how the program ended, and what it logged.
-func (p *process) wait() (error, string) {
+// wait returns what the program logged, and how it ended.
+func (p *process) wait() (logged string, err error) {
 	p.t.Helper()
 	select {
 	case err := <-p.ended:
-		return err, p.stderr.String()
+		return p.stderr.String(), err
 	case <-time.After(30 * time.Second):
 		p.t.Fatal("the program does not end")
-		return nil, ""
+		return "", nil
 	}
 }
 
@@ -256,7 +256,7 @@ func TestShutdown(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return answered.Load() > 200 }, 20*time.Second, time.Millisecond)
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
-	err, log := p.wait()
+	log, err := p.wait()
 	require.NoError(t, err)
 	require.Contains(t, log, "msg=stopped")
 	wg.Wait()
@@ -284,7 +284,7 @@ func TestErrorsAreJSON(t *testing.T) {
 
 	t.Run("and the log says why, but not with what", func(t *testing.T) {
 		require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
-		_, log := p.wait()
+		log, _ := p.wait()
 		require.Contains(t, log, "client.refused")
 		require.NotContains(t, log, "canary")
 	})
