@@ -166,7 +166,7 @@ func TestDemo(t *testing.T) {
 func TestConfigurations(t *testing.T) {
 	t.Run("a broken file is reported whole, and nothing starts", func(t *testing.T) {
 		name := configure(t, `{"issuer": "https://as.example/", "listen": "127.0.0.1", "clients": [{"client_id": "c1", "client_secret": "canary", "dpop_bound_access_tokens": true}]}`)
-		err, log := run(t, "-config", name).wait()
+		log, err := run(t, "-config", name).wait()
 		require.ErrorContains(t, err, "exit status 1")
 		for _, want := range []string{name, "issuer ends in a slash", "listen is not host:port", `clients[0] "c1": dpop_bound_access_tokens is set`} {
 			require.Contains(t, log, want)
@@ -174,12 +174,12 @@ func TestConfigurations(t *testing.T) {
 		require.NotContains(t, log, "canary")
 	})
 	t.Run("a file that is not there is reported", func(t *testing.T) {
-		err, log := run(t, "-config", filepath.Join(t.TempDir(), "none.json")).wait()
+		log, err := run(t, "-config", filepath.Join(t.TempDir(), "none.json")).wait()
 		require.ErrorContains(t, err, "exit status 1")
 		require.Contains(t, log, "none.json")
 	})
 	t.Run("stray arguments are refused", func(t *testing.T) {
-		err, _ := run(t, "server.json").wait()
+		_, err := run(t, "server.json").wait()
 		require.ErrorContains(t, err, "exit status 2")
 	})
 	t.Run("an address in use is reported", func(t *testing.T) {
@@ -187,7 +187,7 @@ func TestConfigurations(t *testing.T) {
 		require.NoError(t, err)
 		defer l.Close()
 		name := configure(t, fmt.Sprintf(`{"issuer": "http://%s", "listen": "%s"}`, l.Addr(), l.Addr()))
-		ended, log := run(t, "-config", name).wait()
+		log, ended := run(t, "-config", name).wait()
 		require.ErrorContains(t, ended, "exit status 1")
 		require.Contains(t, log, "address already in use")
 	})
