@@ -238,7 +238,7 @@ func TestExhaustion(t *testing.T) {
 			if res := f.post("/token", "m2m", form); res.StatusCode != http.StatusBadRequest {
 				t.Errorf("%s: got %d %s", name, res.StatusCode, res.body)
 			}
-			if took := time.Since(begin); took > time.Second {
+			if took := time.Since(begin); took > 5*time.Second {
 				t.Errorf("%s took %v", name, took)
 			}
 		}
@@ -278,7 +278,7 @@ func TestExhaustion(t *testing.T) {
 		other := f.machineToken("conf-a")
 		begin := time.Now()
 		require.NoError(t, f.server.Revoke(t.Context(), store.Query{Client: "m2m"}))
-		if took := time.Since(begin); took > 2*time.Second {
+		if took := time.Since(begin); took > 10*time.Second {
 			t.Errorf("took %v", took)
 		}
 		for n := 0; n < len(many); n += 997 {

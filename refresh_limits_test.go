@@ -100,6 +100,14 @@ func TestRefreshLifetimes(t *testing.T) {
 			require.NotContains(t, f.kinds(), grantor.RefreshReused)
 		})
 	})
+	t.Run("RT-12 a refresh token expires though an access token of its grant lives on", func(t *testing.T) {
+		f := newFixture(t, func(f *fixture) { f.config.Lifetimes.RefreshIdle = time.Minute })
+		l := f.lineage("conf-a")
+		f.advance(time.Minute)
+		require.True(t, f.alive(l.access[0]))
+		f.refused(l.present(0), 400, "invalid_grant")
+		require.True(t, f.alive(l.access[0]), "an expired token is taken for a stolen one")
+	})
 	t.Run("the defaults are 14 days idle and 90 in all", func(t *testing.T) {
 		f := newFixture(t)
 		l := f.lineage("conf-a")

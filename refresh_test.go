@@ -196,14 +196,16 @@ func TestRefreshRepetition(t *testing.T) {
 		l.living()
 	})
 	t.Run("a repetition never returns an access token that was revoked meanwhile", func(t *testing.T) {
-		f := newFixture(t)
-		l := f.lineage("pub")
-		first := l.next()
-		f.revoked("pub", first.str(t, "access_token"))
-		res := l.present(0)
-		f.granted(res)
-		require.True(t, f.alive(res.str(t, "access_token")))
-		require.False(t, f.alive(first.str(t, "access_token")))
+		for _, scope := range []string{"read write", ""} {
+			f := newFixture(t)
+			l := f.lineage("pub", "scope", scope)
+			first := l.next()
+			f.revoked("pub", first.str(t, "access_token"))
+			res := l.present(0)
+			f.granted(res)
+			require.True(t, f.alive(res.str(t, "access_token")))
+			require.False(t, f.alive(first.str(t, "access_token")))
+		}
 	})
 	t.Run("nor one that has expired", func(t *testing.T) {
 		f := newFixture(t, func(f *fixture) { f.config.Lifetimes.AccessToken = 5 * time.Second })
