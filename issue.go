@@ -160,21 +160,29 @@ func (s *Server) mint(ctx context.Context, i *issue) error {
 			return nil
 		}
 	}
+	if i.target.opaque {
+		return s.reference(i, s.ledger.Format.Issue(secret.AccessToken, i.grant.ID), claims.Extra)
+	}
 	if i.access, err = i.target.format.Mint(ctx, claims); err != nil {
 		return err
 	}
-	h, err := s.ledger.Format.Parse(i.access)
-	if err != nil || h.Kind() != secret.AccessToken || h.Locator() != i.grant.ID {
-		if i.grant.Recorded() {
-			i.grant.Outlive(claims.Expires)
-		}
-		return nil
+	if h, err := s.ledger.Format.Parse(i.access); err == nil && h.Kind() == secret.AccessToken && h.Locator() == i.grant.ID {
+		return s.reference(i, h, claims.Extra) // a format of the host's that makes reference tokens
 	}
-	if len(claims.Extra) > 0 {
-		if i.tokens.Claims, err = json.Marshal(claims.Extra); err != nil {
+	if i.grant.Recorded() {
+		i.grant.Outlive(claims.Expires)
+	}
+	return nil
+}
+
+// reference makes h the access token, and the grant remember what it stands for.
+func (s *Server) reference(i *issue, h secret.Handle, extra map[string]any) (err error) {
+	if len(extra) > 0 {
+		if i.tokens.Claims, err = json.Marshal(extra); err != nil {
 			return err
 		}
 	}
+	i.access = h.Reveal()
 	i.tokens.Access = i.access
 	i.grant.Remember(s.ledger.Peppers.Digest(h), i.tokens, i.req.Now)
 	return nil
@@ -202,7 +210,9 @@ func (s *Server) claims(i *issue) token.Claims {
 	if len(c.Audience) == 0 {
 		c.Audience = i.target.audience
 	}
-	if g.Recorded() {
+	if i.target.opaque {
+		c.GrantID = g.ID
+	} else if g.Recorded() {
 		// The grant is found by what stands before the dot; the rest makes the ID
 		// unique among the grant's tokens.
 		c.GrantID, c.ID = g.ID, g.ID+"."+s.ledger.Format.NewLocator()[:12]

@@ -75,6 +75,7 @@ type target struct {
 	audience []string
 	scopes   []string // nil: all
 	format   token.Format
+	opaque   bool // format is token.Opaque: the server mints its own reference tokens
 	lifetime time.Duration
 }
 
@@ -130,12 +131,14 @@ func (s *Server) target(c Config) {
 		audience = c.Issuer
 	}
 	s.fallback = &target{audience: []string{audience}, format: format, lifetime: s.lifetimes.AccessToken}
+	_, s.fallback.opaque = format.(token.Opaque)
 	s.resources = make(map[string]*target, len(c.Resources))
 	for _, r := range c.Resources {
 		t := &target{audience: []string{r.Identifier}, scopes: r.Scopes, format: format, lifetime: s.lifetimes.AccessToken}
 		if r.AccessTokens != nil {
 			t.format = s.complete(r.AccessTokens, jwt)
 		}
+		_, t.opaque = t.format.(token.Opaque)
 		if r.Lifetime != 0 {
 			t.lifetime = r.Lifetime
 		}

@@ -69,7 +69,9 @@ func parseScope(v string) ([]string, error) {
 		return nil, oautherr.InvalidScope.Because(nil, "too many scopes")
 	}
 	scopes := make([]string, 0, n)
-	for word := range strings.SplitSeq(v, " ") {
+	for more := true; more; {
+		var word string
+		word, v, more = strings.Cut(v, " ")
 		if !client.ValidScope(word) {
 			return nil, oautherr.InvalidScope.Because(nil, "the scope is malformed")
 		}

@@ -143,11 +143,16 @@ func decodeBasic(credentials string) (id, presented string, err error) {
 	if len(credentials) > maxCredential {
 		return "", "", errMalformed
 	}
-	raw, err := base64.StdEncoding.DecodeString(credentials)
+	var buf [256]byte // for all but the longest
+	raw := buf[:]
+	if n := base64.StdEncoding.DecodedLen(len(credentials)); n > len(raw) {
+		raw = make([]byte, n)
+	}
+	n, err := base64.StdEncoding.Decode(raw, []byte(credentials))
 	if err != nil {
 		return "", "", errMalformed
 	}
-	id, presented, ok := strings.Cut(string(raw), ":")
+	id, presented, ok := strings.Cut(string(raw[:n]), ":")
 	if !ok || id == "" || presented == "" {
 		return "", "", errMalformed
 	}
