@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/grantor-go/grantor/client"
@@ -127,6 +124,9 @@ func (s *Server) identify(ctx context.Context, f form.Values) (*authorization, e
 	}
 	c, err := client.Lookup(ctx, s.clients, f.Value("client_id"))
 	if errors.Is(err, client.ErrNotFound) {
+		if f.Value("client_id") == "" {
+			err = rejected("client_id", "")
+		}
 		return a, oautherr.InvalidRequest.Because(err, "the application is unknown or disabled")
 	}
 	if err != nil {
@@ -135,7 +135,7 @@ func (s *Server) identify(ctx context.Context, f form.Values) (*authorization, e
 	a.client = c
 	uri := f.Value("redirect_uri")
 	if !c.MatchRedirectURI(uri) {
-		return a, oautherr.InvalidRequest.Because(nil, "redirect_uri is missing or not registered for the application")
+		return a, oautherr.InvalidRequest.Because(rejected("redirect_uri", originOf(uri)), "redirect_uri is missing or not registered for the application")
 	}
 	a.redirectURI = uri
 	if state := f.Value("state"); !f.Repeated("state") && len(state) <= maxState {
@@ -152,7 +152,7 @@ func (s *Server) validateRequest(a *authorization) error {
 	f := a.form
 	for name := range f.Repetitions() {
 		if name == "state" || slices.Contains(s.authorizeParameters, name) {
-			return oautherr.InvalidRequest.Because(nil, "a parameter is sent more than once")
+			return oautherr.InvalidRequest.Because(rejected("parameter", name), "a parameter is sent more than once")
 		}
 	}
 	if bracketed(f, s.authorizeParameters) {
@@ -205,8 +205,9 @@ func checkPKCE(a *authorization) error {
 	return nil
 }
 
-// scopeOfflineAccess asks for a refresh token that outlives the session, OpenID
-// Connect Core §11. A client that gets no refresh token has no use for it.
+// scopeOfflineAccess asks that the grant outlive a sign-out, OpenID Connect Core
+// §11. It does not decide whether there is a refresh token: the client's
+// registration does, and a client that gets none has no use for this scope.
 const scopeOfflineAccess = "offline_access"
 
 // checkScope drops scopes that the client may not ask for, RFC 6749 §3.3; the
@@ -224,7 +225,7 @@ func (s *Server) checkScope(a *authorization) error {
 		return !a.client.MayAsk(scope) || scope == scopeOfflineAccess && !a.client.MayUse(client.RefreshToken)
 	})
 	if len(a.scopes) == 0 {
-		return oautherr.InvalidScope.Because(nil, "the client may not ask for any of these scopes")
+		return oautherr.InvalidScope.Because(rejected("scope", a.form.Value("scope")), "the client may not ask for any of these scopes")
 	}
 	return nil
 }
@@ -232,60 +233,4 @@ func (s *Server) checkScope(a *authorization) error {
 func (s *Server) checkResource(a *authorization) (err error) {
 	a.resources, err = s.requestedResources(a.form, a.client)
 	return err
-}
-
-// Values of prompt, OpenID Connect Core §3.1.2.1.
-const (
-	promptNone          = "none"
-	promptLogin         = "login"
-	promptConsent       = "consent"
-	promptSelectAccount = "select_account"
-)
-
-func checkPrompt(a *authorization) error {
-	a.prompt = strings.Fields(a.form.Value("prompt"))
-	for _, p := range a.prompt {
-		switch p {
-		case promptNone, promptLogin, promptConsent, promptSelectAccount:
-		default:
-			return oautherr.InvalidRequest.Because(nil, "this prompt is not known")
-		}
-	}
-	if len(a.prompt) > 1 && slices.Contains(a.prompt, promptNone) {
-		return oautherr.InvalidRequest.Because(nil, "prompt none cannot be combined")
-	}
-	return nil
-}
-
-// checkMaxAge reads max_age: a number of seconds in canonical decimal, at most
-// ten digits.
-func checkMaxAge(a *authorization) error {
-	v := a.form.Value("max_age")
-	if v == "" {
-		return nil
-	}
-	n, err := strconv.ParseUint(v, 10, 32)
-	if err != nil || v != strconv.FormatUint(n, 10) {
-		return oautherr.InvalidRequest.Because(err, "max_age is not a number of seconds")
-	}
-	a.maxAge = time.Duration(n) * time.Second
-	return nil
-}
-
-// asks reports whether the prompt parameter has the value.
-func (a *authorization) asks(prompt string) bool { return slices.Contains(a.prompt, prompt) }
-
-// provable reports whether the redirect URI itself proves who receives the code,
-// so that a request needs no person to look at it: a confidential client must
-// authenticate to use the code, and an https URI belongs to its owner. What a
-// public client registered on a device anybody can imitate (RFC 8252 §8.6).
-func (a *authorization) provable() bool {
-	return !a.client.Public() || strings.HasPrefix(a.redirectURI, "https://") && !a.onDevice()
-}
-
-// onDevice reports whether the answer goes to a program on the person's own
-// device: to a loopback address, or to a scheme that a program there registered.
-func (a *authorization) onDevice() bool {
-	u, err := url.Parse(a.redirectURI)
-	return err != nil || u.Scheme != "https" && u.Scheme != "http" || loopback(u.Hostname())
 }

@@ -77,7 +77,7 @@ func (s *Server) readForm(r *http.Request) (form.Values, error) {
 	}
 	for name := range f.Repetitions() {
 		if contains(s.tokenParameters, name) {
-			return f, oautherr.InvalidRequest.Because(nil, "a parameter is sent more than once")
+			return f, oautherr.InvalidRequest.Because(rejected("parameter", name), "a parameter is sent more than once")
 		}
 	}
 	if bracketed(f, s.tokenParameters) {

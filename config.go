@@ -67,12 +67,13 @@ type Config struct {
 	Resources []Resource
 
 	// Audience is the aud of access tokens for requests that name no resource.
-	// Empty: Issuer.
+	// Empty: Issuer. If it is one of Resources, such requests are treated as
+	// naming that one.
 	Audience string
 
 	// AccessTokens is the format of access tokens. Nil, or an empty &token.JWT{}:
-	// JWTs after RFC 9068, signed with Keys. token.Opaque{}: reference tokens,
-	// with the brand of Secrets.
+	// JWTs after RFC 9068, signed with Keys. token.Opaque{}, or a pointer to one:
+	// reference tokens, with the brand of Secrets.
 	AccessTokens token.Format
 
 	// Lifetimes of everything that expires; each has a default.
@@ -102,7 +103,8 @@ type Config struct {
 	// that are never sent, and no credential. Nil: nothing is logged.
 	Logger *slog.Logger
 	// Observe, if set, is called with every event, on the goroutine of the
-	// request, after it happened. It should return quickly.
+	// request, after it happened. It should return quickly. If it panics, that is
+	// logged and does not change the answer.
 	Observe func(context.Context, Event)
 
 	// InsecureAllowHTTP allows an Issuer that is http on a host other than
@@ -113,16 +115,18 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Lifetimes says how long things live. A zero field means its default.
+// Lifetimes says how long things live. A zero field means its default. Some have
+// a maximum, which [New] enforces.
 type Lifetimes struct {
-	Code        time.Duration // authorization codes: 60 s
-	AccessToken time.Duration // access tokens: 10 min
-	RefreshIdle time.Duration // a refresh token that is not used: 14 days
+	Code        time.Duration // authorization codes: 60 s; at most 10 min
+	AccessToken time.Duration // access tokens: 10 min; at most 24 h
+	RefreshIdle time.Duration // a refresh token that is not used: 14 days; not longer than Refresh
 	Refresh     time.Duration // a grant, however often it is refreshed: 90 days
 	// RefreshRetry is how long a rotated refresh token may be presented again
-	// for the same successor: 30 s. Negative: never, rotation is strict.
+	// for the same successor: 30 s; at most 10 min. Negative: never, rotation is
+	// strict.
 	RefreshRetry time.Duration
-	Interaction  time.Duration // an authorization request that waits for a person: 10 min
+	Interaction  time.Duration // an authorization request that waits for a person: 10 min; at most 24 h
 	Consent      time.Duration // remembered consent: 180 days
 }
 

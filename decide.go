@@ -18,7 +18,8 @@ import (
 type Session struct {
 	// Subject is the user: stable, never reassigned, at most 255 bytes.
 	Subject string
-	// AuthTime is when the user last proved to be that user.
+	// AuthTime is when the user last proved to be that user. Without it, requests
+	// with prompt=login or max_age are trouble.
 	AuthTime time.Time
 	// ID names the session at the host; empty if sessions have no names. It is
 	// not the session cookie.
@@ -41,6 +42,9 @@ const (
 
 // errSessionSubject is a mistake of the host.
 var errSessionSubject = errors.New("grantor: Config.Session returned a session whose subject is empty or longer than 255 bytes")
+
+// errSessionAuthTime is a mistake of the host.
+var errSessionAuthTime = errors.New("grantor: Config.Session returned a session without AuthTime, which prompt=login and max_age need")
 
 // refusal is the error for a request that must not bother anybody, OpenID
 // Connect Core §3.1.2.6.
@@ -95,7 +99,11 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request, a *authorization
 
 func (s *Server) need(ctx context.Context, a *authorization, session *Session, p *pending) (Need, error) {
 	switch {
-	case session == nil, s.stale(a, session, p):
+	case session == nil:
+		return NeedLogin, nil
+	case session.AuthTime.IsZero() && (a.asks(promptLogin) || a.maxAge >= 0):
+		return NeedNothing, errSessionAuthTime // or the person would sign in for ever
+	case s.stale(a, session, p):
 		return NeedLogin, nil
 	case a.asks(promptSelectAccount) && !p.asked(NeedAccount):
 		return NeedAccount, nil
@@ -160,7 +168,7 @@ func (s *Server) grantCode(ctx context.Context, a *authorization, session *Sessi
 			break
 		}
 		code := g.IssueCode(s.ledger.Format, s.ledger.Peppers, grant.Authorization{
-			RedirectURI: a.redirectURI, Challenge: a.challenge, Expires: g.Created.Add(s.lifetimes.Code),
+			RedirectURI: a.redirectURI, Challenge: a.challenge, Created: g.Created, Expires: g.Created.Add(s.lifetimes.Code),
 		})
 		if err = s.ledger.Commit(ctx, g); err == nil {
 			return code, g, nil

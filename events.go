@@ -2,6 +2,7 @@ package grantor
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -50,15 +51,27 @@ type Event struct {
 	Err error
 }
 
+// tell calls the observer. One that panics must not take with it the answer to
+// what has happened already: a code that is spent, a token that is issued.
+func (s *Server) tell(ctx context.Context, e Event) {
+	if s.observe == nil {
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil && s.log != nil {
+			s.log.LogAttrs(ctx, slog.LevelError, "Config.Observe panicked", slog.String("type", fmt.Sprintf("%T", v)))
+		}
+	}()
+	s.observe(ctx, e)
+}
+
 // emit tells the observer and the log.
 func (s *Server) emit(ctx context.Context, e Event) {
 	if s.observe == nil && (e.Err == nil || s.log == nil) {
 		return
 	}
 	e.Time = s.now()
-	if s.observe != nil {
-		s.observe(ctx, e)
-	}
+	s.tell(ctx, e)
 	if e.Err == nil || s.log == nil {
 		return
 	}
@@ -84,6 +97,15 @@ func (s *Server) emit(ctx context.Context, e Event) {
 		attrs = append(attrs, slog.String("cause", clip(refusal.Cause.Error())))
 	}
 	s.log.LogAttrs(ctx, level, string(e.Kind), attrs...)
+}
+
+// rejected is the cause of a refusal, for the log: what was refused. The values
+// are those of public parameters; the client is not told.
+func rejected(what, value string) error {
+	if value == "" {
+		return fmt.Errorf("grantor: %s is missing", what)
+	}
+	return fmt.Errorf("grantor: %s %q", what, clipTo(value, 120))
 }
 
 // clip makes a value fit for one field of a log line: bounded, and without

@@ -94,6 +94,7 @@ func ExamplePages() {
 	site := httptest.NewUnstartedServer(nil)
 	clients, err := client.NewStatic(client.Client{
 		ID:           "notes",
+		AuthMethods:  []string{client.MethodNone},
 		GrantTypes:   []string{client.AuthorizationCode},
 		RedirectURIs: []string{"https://notes.example/cb"},
 		Scopes:       []string{"read"},

@@ -153,6 +153,8 @@ func fixtureClients() clientMap {
 	add := func(c client.Client) {
 		if d, ok := digests()[c.ID]; ok {
 			c.Secrets = []client.Secret{{ID: "s1", Digest: d}}
+		} else {
+			c.AuthMethods = []string{client.MethodNone}
 		}
 		m[c.ID] = &c
 	}

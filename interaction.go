@@ -93,6 +93,9 @@ func (p *pending) text() string {
 
 const labelPending, labelForm, labelSubject, labelSeal = "pending", "form", "subject", "code"
 
+// skew is how far the clocks of two replicas may be apart.
+const skew = 10 * time.Second
+
 // readPending returns the pending state that the browser's key vouches for and
 // that is not too old.
 func (s *Server) readPending(k *browserKey, text, request string) (*pending, bool) {
@@ -115,7 +118,7 @@ func (s *Server) readPending(k *browserKey, text, request string) (*pending, boo
 		}
 	}
 	age := s.now().Sub(p.created)
-	return p, age >= 0 && age < s.lifetimes.Interaction
+	return p, age > -skew && age < s.lifetimes.Interaction
 }
 
 // ask hands the browser to the host, with what takes it back to the request.

@@ -345,7 +345,7 @@ func TestRememberedConsent(t *testing.T) {
 			t.Run("AZ-38 a public client at "+uri+" is asked about each time, and gets nothing silently", func(t *testing.T) {
 				f := newFixture(t)
 				f.clients["pub"] = &client.Client{
-					ID: "pub", ApplicationType: client.Native, GrantTypes: []string{"authorization_code"}, RedirectURIs: []string{uri},
+					ID: "pub", AuthMethods: []string{client.MethodNone}, ApplicationType: client.Native, GrantTypes: []string{"authorization_code"}, RedirectURIs: []string{uri},
 					Scopes: []string{"read"}, FirstParty: firstParty,
 				}
 				b := f.browser("alice")

@@ -49,8 +49,11 @@ func (s *Server) issue(ctx context.Context, i *issue) error {
 // mayIssue checks what no handler may get wrong: the grant is the client's, is
 // no wider than its registration, and its subject may act.
 func (s *Server) mayIssue(ctx context.Context, req *grant.Request, g *grant.Grant) error {
-	if g.ClientID != req.Client.ID || g.Subject == "" {
-		return fmt.Errorf("grantor: the %s handler returned a grant of another client or without subject", g.Type)
+	if g.ClientID != req.Client.ID {
+		return fmt.Errorf("grantor: the handler of %q returned a grant whose ClientID is not the request's client", req.Form.Value("grant_type"))
+	}
+	if g.Subject == "" {
+		return fmt.Errorf("grantor: the handler of %q returned a grant without Subject", req.Form.Value("grant_type"))
 	}
 	if g.Access.Scopes == nil {
 		g.Access.Scopes = g.Scopes
@@ -63,7 +66,28 @@ func (s *Server) mayIssue(ctx context.Context, req *grant.Request, g *grant.Gran
 			return fmt.Errorf("grantor: the %s handler widened the scope", g.Type)
 		}
 	}
+	for _, id := range g.Access.Resources {
+		if !contains(g.Resources, id) {
+			return fmt.Errorf("grantor: the %s handler widened the resources", g.Type)
+		}
+	}
+	if err := s.signedOut(ctx, req, g); err != nil {
+		return err
+	}
 	return s.subjectMayAct(ctx, req, g)
+}
+
+// signedOut refuses a code that was decided about before a bulk revocation of
+// its user, and recorded after it.
+func (s *Server) signedOut(ctx context.Context, req *grant.Request, g *grant.Grant) error {
+	if req.Form.Value("grant_type") != client.AuthorizationCode {
+		return nil
+	}
+	at, version, err := s.bulkMark(ctx, "subject", g.Subject)
+	if err != nil || version == 0 || g.CodeIssued().UnixMilli() >= at {
+		return err
+	}
+	return oautherr.InvalidGrant.Because(errWasRevoked, "the grant is invalid, expired or revoked")
 }
 
 // subjectMayAct asks the host about the grant's user or service principal.
@@ -95,6 +119,9 @@ func (s *Server) subjectMayAct(ctx context.Context, req *grant.Request, g *grant
 func (s *Server) aim(i *issue) error {
 	g, resources := i.grant, i.grant.Access.Resources
 	i.target = s.fallback
+	if len(resources) == 0 && s.resources[i.target.audience[0]] == i.target {
+		resources = i.target.audience // the default is a resource like any other
+	}
 	for n, id := range resources {
 		t := s.resources[id]
 		if t == nil || !i.req.Client.MayName(id) {
@@ -125,7 +152,7 @@ func (s *Server) meaningful(scopes, resources []string) []string {
 	known := func(scope string) bool {
 		return slices.ContainsFunc(resources, func(id string) bool {
 			t := s.resources[id]
-			return t.scopes == nil || contains(t.scopes, scope)
+			return len(t.scopes) == 0 || contains(t.scopes, scope)
 		})
 	}
 	if len(resources) == 0 || !slices.ContainsFunc(scopes, func(scope string) bool { return !known(scope) }) {
@@ -177,6 +204,9 @@ func (s *Server) mint(ctx context.Context, i *issue) error {
 
 // reference makes h the access token, and the grant remember what it stands for.
 func (s *Server) reference(i *issue, h secret.Handle, extra map[string]any) (err error) {
+	if h.IsZero() {
+		return fmt.Errorf("grantor: the %s handler returned a grant whose ID is not a locator of secret.Format", i.grant.Type)
+	}
 	if len(extra) > 0 {
 		if i.tokens.Claims, err = json.Marshal(extra); err != nil {
 			return err

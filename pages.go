@@ -2,6 +2,7 @@ package grantor
 
 import (
 	"embed"
+	"errors"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -41,6 +42,10 @@ func (p Pages) Interact(w http.ResponseWriter, r *http.Request, in *Interaction)
 	case NeedConsent:
 		p.consent(w, r, in)
 	default:
+		if p.Login == "" {
+			in.server.errorPage(w, r, in.Client, errNoLoginPage)
+			return
+		}
 		q := url.Values{"return_to": {in.URL}}
 		if in.Need == NeedAccount {
 			q.Set("prompt", promptSelectAccount)
@@ -55,6 +60,9 @@ func (p Pages) Interact(w http.ResponseWriter, r *http.Request, in *Interaction)
 		http.Redirect(w, r, p.Login+separator+q.Encode(), http.StatusSeeOther)
 	}
 }
+
+// errNoLoginPage is a mistake of the host.
+var errNoLoginPage = errors.New("grantor: Pages.Login is empty; set the URL of your login page")
 
 // consentData is what the consent page shows.
 type consentData struct {

@@ -64,7 +64,7 @@ func TestPasswordGrant(t *testing.T) {
 	})
 	t.Run("PW-02 and for every public client", func(t *testing.T) {
 		f := newFixture(t, withPasswords)
-		f.clients["public-legacy"] = &client.Client{ID: "public-legacy", GrantTypes: []string{client.Password}}
+		f.clients["public-legacy"] = &client.Client{ID: "public-legacy", AuthMethods: []string{client.MethodNone}, GrantTypes: []string{client.Password}}
 		f.refused(f.post("/token", "public-legacy", passwordForm("alice", "pw-alice")), 400, "unauthorized_client")
 	})
 	eachFormat(t, func(t *testing.T, f *fixture) {

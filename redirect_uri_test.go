@@ -215,7 +215,8 @@ func TestRegisteringRedirectURIs(t *testing.T) {
 	} {
 		t.Run(row+" cannot be registered", func(t *testing.T) {
 			_, err := client.NewStatic(client.Client{
-				ID: "c", ApplicationType: client.Native, GrantTypes: []string{"authorization_code"}, RedirectURIs: []string{uri},
+				ID: "c", AuthMethods: []string{client.MethodNone}, ApplicationType: client.Native,
+				GrantTypes: []string{"authorization_code"}, RedirectURIs: []string{uri},
 			})
 			var problem *client.FieldError
 			require.ErrorAs(t, err, &problem)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/grantor-go/grantor/store"
 )
@@ -15,12 +16,20 @@ import (
 // kindConsent are records of what a subject agreed to for a client.
 const kindConsent store.Kind = "consent"
 
-// consentRecord is the data of a remembered consent.
+// consentRecord is the data of a remembered consent: which scopes at which
+// resource. What was agreed to at one says nothing of another.
 type consentRecord struct {
-	Version   int      `json:"v"`
-	Scopes    []string `json:"scopes"`
-	Resources []string `json:"resources,omitempty"`
-	At        int64    `json:"at"` // Unix seconds
+	Version int                 `json:"v"`
+	Scopes  map[string][]string `json:"scopes"` // by resource; "" is the default audience
+	At      int64               `json:"at"`     // Unix seconds
+}
+
+// targets are the resources that a request is about.
+func (a *authorization) targets() []string {
+	if len(a.resources) == 0 {
+		return []string{""}
+	}
+	return a.resources
 }
 
 // consentID names the record; ids of clients and subjects may be anything, so
@@ -56,7 +65,10 @@ func (s *Server) consented(ctx context.Context, a *authorization, session *Sessi
 
 // covers reports whether it includes all that is asked for.
 func (c *consentRecord) covers(a *authorization) bool {
-	return covers(c.Scopes, a.scopes) && covers(c.Resources, a.resources)
+	return !slices.ContainsFunc(a.targets(), func(target string) bool {
+		given, agreed := c.Scopes[target]
+		return !agreed || !covers(given, a.scopes)
+	})
 }
 
 // covers reports whether every wanted value is among those given.
@@ -77,7 +89,7 @@ func (s *Server) remember(ctx context.Context, a *authorization, session *Sessio
 			return nil // the same form, submitted twice
 		}
 		now := s.now()
-		rec.Scopes, rec.Resources, rec.At = union(rec.Scopes, a.scopes), union(rec.Resources, a.resources), now.Unix()
+		rec.add(a, now)
 		if r.Data, err = json.Marshal(rec); err != nil {
 			return err
 		}
@@ -89,8 +101,20 @@ func (s *Server) remember(ctx context.Context, a *authorization, session *Sessio
 	return err
 }
 
+// add includes all that is asked for.
+func (c *consentRecord) add(a *authorization, now time.Time) {
+	if c.Scopes == nil {
+		c.Scopes = map[string][]string{}
+	}
+	for _, target := range a.targets() {
+		c.Scopes[target] = union(c.Scopes[target], a.scopes)
+	}
+	c.At = now.Unix()
+}
+
+// union is never nil: an empty consent is one too.
 func union(a, b []string) []string {
-	all := slices.Clone(a)
+	all := append([]string{}, a...)
 	for _, v := range b {
 		if !slices.Contains(all, v) {
 			all = append(all, v)

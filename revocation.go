@@ -171,14 +171,14 @@ func (s *Server) Revoke(ctx context.Context, q store.Query) error {
 // lives until the last of them has expired, and never moves back.
 func (s *Server) markNotBefore(ctx context.Context, what, id string) error {
 	now := s.now()
-	data, err := json.Marshal(notBefore{Version: 1, At: now.Unix()})
+	data, err := json.Marshal(notBefore{Version: 1, At: now.UnixMilli()})
 	if err != nil {
 		return err
 	}
 	err = store.ErrConflict
 	for range redeemAttempts {
 		var at, version int64
-		if at, version, err = s.bulkMark(ctx, what, id); err != nil || version > 0 && at >= now.Unix() {
+		if at, version, err = s.bulkMark(ctx, what, id); err != nil || version > 0 && at >= now.UnixMilli() {
 			return err
 		}
 		err = s.ledger.Store.Put(ctx, store.Record{

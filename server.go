@@ -73,7 +73,7 @@ type Server struct {
 // A target is where access tokens go: a resource, or the default audience.
 type target struct {
 	audience []string
-	scopes   []string // nil: all
+	scopes   []string // empty: all
 	format   token.Format
 	opaque   bool // format is token.Opaque: the server mints its own reference tokens
 	lifetime time.Duration
@@ -144,6 +144,9 @@ func (s *Server) target(c Config) {
 		}
 		s.resources[r.Identifier] = t
 	}
+	if t := s.resources[audience]; t != nil {
+		s.fallback = t
+	}
 }
 
 // complete fills in a configured format: nil and the zero token.JWT stand for the
@@ -154,9 +157,8 @@ func (s *Server) complete(f token.Format, jwt *token.JWT) token.Format {
 	switch own := f.(type) {
 	case nil:
 		return jwt
-	case token.Opaque:
-		own.Format = s.ledger.Format
-		return own
+	case token.Opaque, *token.Opaque:
+		return token.Opaque{Format: s.ledger.Format}
 	case *token.JWT:
 		if own.Issuer == "" && own.Keys == nil {
 			return jwt

@@ -3,6 +3,7 @@ package grantor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -97,7 +98,7 @@ func (s *Server) requestedResources(f form.Values, c *client.Client) ([]string, 
 	var resources []string
 	for _, id := range f.All("resource") {
 		if s.resources[id] == nil || !c.MayName(id) || len(resources) >= maxResources {
-			return nil, oautherr.InvalidTarget.Because(nil, "the resource is unknown, or not for this client")
+			return nil, oautherr.InvalidTarget.Because(rejected("resource", id), "the resource is unknown, or not for this client")
 		}
 		if !contains(resources, id) {
 			resources = append(resources, id)
@@ -121,6 +122,9 @@ func (s *Server) redeem(w http.ResponseWriter, r *http.Request, h grant.Handler,
 		var g *grant.Grant
 		if g, err = h.Redeem(ctx, req); err != nil {
 			return err
+		}
+		if g == nil {
+			return fmt.Errorf("grantor: the %s handler returned neither a grant nor an error", h.Type())
 		}
 		i := issue{req: req, grant: g}
 		if err = s.issue(ctx, &i); errors.Is(err, store.ErrConflict) {

@@ -189,6 +189,9 @@ func (p *problems) lifetimes(l Lifetimes) {
 			p.say("Lifetimes."+d.name, "is more than %v", d.most)
 		}
 	}
+	if l.RefreshIdle > 0 && l.Refresh > 0 && l.RefreshIdle > l.Refresh {
+		p.say("Lifetimes.RefreshIdle", "is longer than Lifetimes.Refresh, which ends the grant first; make it shorter")
+	}
 	if l.RefreshRetry > 10*time.Minute {
 		p.say("Lifetimes.RefreshRetry", "is more than 10m0s, which would hide the reuse of a stolen token")
 	}

@@ -153,14 +153,14 @@ func revokedUnless(err error) error {
 // token is refused asks for another.
 func (s *Server) afterBulk(ctx context.Context, what, id string, issued time.Time) error {
 	at, version, err := s.bulkMark(ctx, what, id)
-	if err == nil && version > 0 && issued.Unix() <= at {
+	if err == nil && version > 0 && issued.Unix() <= at/1000 {
 		return invalidToken(errWasRevoked)
 	}
 	return err
 }
 
 // bulkMark returns when the last bulk revocation was, and the version of its
-// record: 0 if there was none.
+// record: 0 if there was none. The time is in Unix milliseconds.
 func (s *Server) bulkMark(ctx context.Context, what, id string) (at, version int64, err error) {
 	r, err := s.ledger.Store.Get(ctx, kindNotBefore, s.notBeforeID(what, id))
 	if errors.Is(err, store.ErrNotFound) {
@@ -182,7 +182,7 @@ func (s *Server) bulkMark(ctx context.Context, what, id string) (at, version int
 // notBefore is the record of a bulk revocation.
 type notBefore struct {
 	Version int   `json:"v"`
-	At      int64 `json:"at"` // Unix seconds
+	At      int64 `json:"at_ms"` // Unix milliseconds
 }
 
 // notBeforeID names the record; ids of clients and subjects may be anything, so

@@ -46,6 +46,7 @@ type Authenticator struct {
 var (
 	errNoCredential  = errors.New("client: no credential presented")
 	errUnknownClient = errors.New("client: unknown or disabled")
+	errUnreadable    = errors.New("client: the credential cannot be read; in HTTP Basic, id and secret are form-encoded first (RFC 6749 §2.3.1)")
 	errMethod        = errors.New("client: authentication method not registered")
 	errManyMethods   = errors.New("client: several authentication methods presented")
 )
@@ -76,6 +77,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, f for
 	}
 	var cause error
 	switch {
+	case presented.ClientID == "":
+		cause = errUnreadable
 	case err != nil:
 		cause = errUnknownClient
 	case !found.MayAuthenticateBy(method.Name()):

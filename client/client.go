@@ -1,5 +1,5 @@
 // Package client describes who may ask the authorization server for tokens:
-// the registered [Client], the [Source] it comes from, and the [Method]s by
+// the registered [Client], the [Source] it comes from, and each [Method] by
 // which it proves at the token endpoint that it is itself.
 //
 // A host that keeps clients in a table of its own implements [Source], one
@@ -36,17 +36,21 @@ type Client struct {
 	ApplicationType string // Web or Native; empty is Web
 
 	// AuthMethods are the values of token_endpoint_auth_method it may use. Empty
-	// means client_secret_basic and client_secret_post if it has Secrets, and
-	// none, which makes it a public client, if it has not.
+	// means client_secret_basic and client_secret_post. A public client, which
+	// proves nothing, says so: MethodNone alone.
 	AuthMethods []string
 	// Secrets are valid side by side; each has its own life.
 	Secrets []Secret
 
-	GrantTypes   []string // grants it may use; none by default
+	// GrantTypes are the grants it may use; none by default. A client registered
+	// for refresh_token gets a refresh token with every code and password grant,
+	// whether it asks for offline_access or not; that scope will decide only
+	// whether the grant outlives a sign-out.
+	GrantTypes   []string
 	RedirectURIs []string // matched exactly, but see MatchRedirectURI
 	Scopes       []string // all it may ask for; an empty list is no scope at all
 	// DefaultScopes are granted when a request names none; each must also stand
-	// in Scopes.
+	// in Scopes. Empty: such a request gets a token without scopes.
 	DefaultScopes []string
 	// Resources are the resource indicators (RFC 8707) it may name. Empty: any
 	// that the server knows.
@@ -99,10 +103,7 @@ func (s Secret) eternal() bool { return s.NotBefore.IsZero() && s.Expires.IsZero
 
 // Public reports whether the client cannot keep a secret (RFC 6749 §2.1).
 func (c *Client) Public() bool {
-	if len(c.AuthMethods) == 0 {
-		return len(c.Secrets) == 0
-	}
-	return !slices.ContainsFunc(c.AuthMethods, func(m string) bool { return m != MethodNone })
+	return len(c.AuthMethods) > 0 && !slices.ContainsFunc(c.AuthMethods, func(m string) bool { return m != MethodNone })
 }
 
 // MayAuthenticateBy reports whether the client registered the method.
@@ -113,7 +114,7 @@ func (c *Client) MayAuthenticateBy(method string) bool {
 	if len(c.AuthMethods) > 0 {
 		return slices.Contains(c.AuthMethods, method)
 	}
-	return len(c.Secrets) > 0 && (method == MethodSecretBasic || method == MethodSecretPost)
+	return method == MethodSecretBasic || method == MethodSecretPost
 }
 
 // MayUse reports whether the client registered the grant type.

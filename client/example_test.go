@@ -20,7 +20,7 @@ func ExampleClient_Validate() {
 	}
 	fmt.Println(c.Validate())
 	// Output:
-	// GrantTypes has client_credentials, which a public client cannot use (RFC 6749 §4.4)
+	// Secrets is empty; a client that authenticates by secret needs one, and a public client says AuthMethods: {"none"}
 	// RedirectURIs has "http://shop.example/callback", which is plain http on a host other than loopback; use https
 }
 

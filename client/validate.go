@@ -63,15 +63,15 @@ func (v *validation) authentication() {
 		v.say("AuthMethods", "has client_secret_jwt, which needs the secret in plain text; use private_key_jwt")
 	}
 	if wantsSecret && len(c.Secrets) == 0 {
-		v.say("Secrets", "is empty; a client that authenticates by secret needs one")
+		v.say("Secrets", "is empty; a client that authenticates by secret needs one, and a public client says AuthMethods: {%q}", MethodNone)
 	}
 	if !wantsSecret && len(c.Secrets) > 0 {
 		v.say("Secrets", "is set, but AuthMethods has no method that uses a secret")
 	}
 	slow := 0
 	for i, s := range c.Secrets {
-		if s.Digest == "" {
-			v.say("Secrets", "has an empty digest at index %d", i)
+		if !s.Digest.Known() {
+			v.say("Secrets", "has a digest at index %d that is none of the forms of secret.Digest; make it with secret.Checker, a secret in plain text does not belong here", i)
 		}
 		if s.Digest.Slow() {
 			slow++

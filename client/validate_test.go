@@ -33,7 +33,8 @@ func web() client.Client {
 // native is another, public and on a device.
 func native() client.Client {
 	return client.Client{
-		ID: "native", ApplicationType: client.Native, GrantTypes: []string{client.AuthorizationCode},
+		ID: "native", AuthMethods: []string{client.MethodNone},
+		ApplicationType: client.Native, GrantTypes: []string{client.AuthorizationCode},
 		RedirectURIs: []string{"http://127.0.0.1/cb", "http://[::1]/cb", "http://localhost/cb", "com.example.app:/cb"},
 	}
 }
@@ -178,6 +179,7 @@ func TestAClientsRights(t *testing.T) {
 			{&confidential, false, client.MethodSecretPost, nil},
 			{&public, true, client.MethodNone, []string{client.MethodSecretBasic, client.MethodSecretPost, ""}},
 			{&client.Client{AuthMethods: []string{client.MethodSecretPost}}, false, client.MethodSecretPost, []string{client.MethodSecretBasic, client.MethodNone}},
+			{&client.Client{ID: "its last secret was removed"}, false, client.MethodSecretBasic, []string{client.MethodNone}},
 			{&client.Client{AuthMethods: []string{client.MethodNone}}, true, client.MethodNone, []string{client.MethodSecretBasic}},
 		} {
 			if c.client.Public() != c.public || !c.client.MayAuthenticateBy(c.may) {

@@ -40,6 +40,9 @@ func (AuthorizationCode) Redeem(ctx context.Context, r *Request) (*Grant, error)
 	if subtle.ConstantTimeCompare([]byte(r.Form.Value("redirect_uri")), []byte(c.redirectURI)) != 1 {
 		return nil, oautherr.InvalidGrant.Because(nil, "redirect_uri is not the one of the authorization request")
 	}
+	if c.challenge != "" && r.Form.Value("code_verifier") == "" {
+		return nil, oautherr.InvalidGrant.Because(nil, "code_verifier is missing")
+	}
 	if !c.verifies(r.Form.Value("code_verifier")) {
 		return nil, oautherr.InvalidGrant.Because(nil, "code_verifier does not match")
 	}

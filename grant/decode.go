@@ -82,6 +82,8 @@ func (p *scanner) code() *codeState {
 			c.expires = p.at()
 		case "redirect_uri":
 			c.redirectURI = p.text()
+		case "created_ms":
+			c.created = time.UnixMilli(p.number())
 		case "code_challenge":
 			c.challenge = p.text()
 		case "spent":

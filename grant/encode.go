@@ -43,6 +43,9 @@ func (c *codeState) encode(w *jsonw.Writer) {
 	w.Open('{')
 	w.Text("digest", string(c.digest))
 	w.Time("expires", c.expires)
+	if !c.created.IsZero() {
+		w.Int("created_ms", c.created.UnixMilli())
+	}
 	w.Text("redirect_uri", c.redirectURI)
 	w.Text("code_challenge", c.challenge)
 	w.True("spent", c.spent)

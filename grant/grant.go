@@ -83,6 +83,7 @@ type codeState struct {
 	digest      secret.Digest
 	expires     time.Time
 	redirectURI string
+	created     time.Time
 	challenge   string // empty: the client did without PKCE
 	spent       bool
 }
@@ -120,14 +121,24 @@ func New(f secret.Format, grantType string, now time.Time) *Grant {
 // RFC 7636 §4.4.
 type Authorization struct {
 	RedirectURI string
-	Challenge   string // the S256 code_challenge; empty only without PKCE
+	Challenge   string    // the S256 code_challenge; empty only without PKCE
+	Created     time.Time // to the millisecond
 	Expires     time.Time
+}
+
+// CodeIssued is when the grant got its authorization code; zero if it has none,
+// or none any more.
+func (g *Grant) CodeIssued() time.Time {
+	if g.code == nil {
+		return time.Time{}
+	}
+	return g.code.created
 }
 
 // IssueCode gives the grant an authorization code and returns it.
 func (g *Grant) IssueCode(f secret.Format, p *secret.Peppers, a Authorization) secret.Handle {
 	h := f.Issue(secret.Code, g.ID)
-	g.code = &codeState{digest: p.Digest(h), expires: a.Expires, redirectURI: a.RedirectURI, challenge: a.Challenge}
+	g.code = &codeState{digest: p.Digest(h), expires: a.Expires, created: a.Created, redirectURI: a.RedirectURI, challenge: a.Challenge}
 	g.changed = true
 	return h
 }

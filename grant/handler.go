@@ -3,6 +3,7 @@ package grant
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -48,7 +49,7 @@ func (r *Request) Allowed() ([]string, error) {
 	}
 	for _, s := range r.Scopes {
 		if !r.Client.MayAsk(s) {
-			return nil, oautherr.InvalidScope.Because(nil, "the client may not ask for this scope")
+			return nil, oautherr.InvalidScope.Because(fmt.Errorf("grant: scope %q is not registered", s), "the client may not ask for this scope")
 		}
 	}
 	return r.Scopes, nil

@@ -60,10 +60,11 @@ func (g *Grant) Prior() (Tokens, bool) {
 type standing int
 
 const (
-	unknown  standing = iota // never issued, or not of this family
-	current                  // the live one
-	repeated                 // rotated within the retry window, successor unused
-	reused                   // rotated, and presented too late or after its successor
+	unknown    standing = iota // never issued, or not of this family
+	current                    // the live one
+	repeated                   // rotated within the retry window, successor unused
+	reused                     // rotated, and presented too late or after its successor
+	unreadable                 // of this family, but digested under a pepper that is not configured here
 )
 
 // standing finds out what h is. It is the refresh state machine:
@@ -82,10 +83,14 @@ func (g *Grant) standing(p *secret.Peppers, h secret.Handle, retry time.Duration
 	if ok, _ := p.Matches(r.previous, h); ok && retry > 0 && len(r.sealed) > 0 && now.Sub(r.rotated) < retry {
 		return repeated
 	}
-	if h.MarkedBy(&r.family) {
+	switch {
+	case !h.MarkedBy(&r.family):
+		return unknown
+	case p.Lacks(r.current) || p.Lacks(r.previous):
+		return unreadable
+	default:
 		return reused
 	}
-	return unknown
 }
 
 // past reports whether the grant's absolute limit has come.

@@ -21,7 +21,11 @@ type RefreshToken struct {
 // Type is "refresh_token".
 func (RefreshToken) Type() string { return client.RefreshToken }
 
-var errNotCurrent = errors.New("grant: no refresh token of this family")
+var (
+	errNotCurrent = errors.New("grant: no refresh token of this family")
+	// errPepper is trouble of ours: what looks like reuse may be the live token.
+	errPepper = errors.New("grant: the refresh token's digest is under a pepper that is not configured here")
+)
 
 // Redeem decides what the presented token is worth.
 func (t RefreshToken) Redeem(ctx context.Context, r *Request) (*Grant, error) {
@@ -40,6 +44,8 @@ func (t RefreshToken) Redeem(ctx context.Context, r *Request) (*Grant, error) {
 	switch standing {
 	case unknown:
 		return nil, invalidGrant(errNotCurrent)
+	case unreadable:
+		return nil, errPepper
 	case reused:
 		return nil, &ReuseError{Grant: g}
 	}

@@ -50,7 +50,7 @@ func readAnswer(body []byte, issuer string, now time.Time) (token.Claims, error)
 		return token.Claims{}, fmt.Errorf("resource: the introspection response has a malformed %s", a.bad)
 	case c.Issuer != issuer:
 		return token.Claims{}, errors.New("resource: the introspection response speaks for another issuer")
-	case !strings.EqualFold(kind, "Bearer") && !strings.EqualFold(kind, "DPoP"):
+	case !strings.EqualFold(kind, "Bearer") && !(strings.EqualFold(kind, "DPoP") && c.Confirmation != nil):
 		return token.Claims{}, invalidToken(errKind) // a refresh token is active too, but has no type
 	case !c.Expires.IsZero() && !now.Before(c.Expires), notBefore.After(now):
 		return token.Claims{}, invalidToken(errTimes)

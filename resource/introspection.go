@@ -27,7 +27,9 @@ type IntrospectionConfig struct {
 	Issuer string
 
 	// ClientID and ClientSecret are what the API authenticates with, by
-	// client_secret_basic. The secret is not printed with the rest.
+	// client_secret_basic. The client must be registered with Client.Serves
+	// naming this API's resource, or with IntrospectAny: to any other client every
+	// token of somebody else looks dead. The secret is not printed with the rest.
 	ClientID     string
 	ClientSecret string
 

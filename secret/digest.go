@@ -41,6 +41,32 @@ func (d Digest) Slow() bool {
 	return d != "" && !strings.HasPrefix(string(d), plainHeader) && !strings.HasPrefix(string(d), pepperedHeader)
 }
 
+// Known reports whether d has one of the forms above, or begins with "$" and is
+// the business of a Hasher of the host's. It does not say that anything matches
+// it.
+func (d Digest) Known() bool {
+	rest, plain := strings.CutPrefix(string(d), plainHeader)
+	if plain {
+		return isSum(rest)
+	}
+	if rest, ok := strings.CutPrefix(string(d), pepperedHeader); ok {
+		id, sum, _ := strings.Cut(rest, "$")
+		return id != "" && len(id) <= maxPepperID && isSum(sum)
+	}
+	for _, ours := range [...]string{"$argon2id$", "$2a$", "$2b$", "$2y$", "$pbkdf2-"} {
+		if strings.HasPrefix(string(d), ours) {
+			_, ok := readKDF(d)
+			return ok
+		}
+	}
+	return len(d) > 1 && d[0] == '$'
+}
+
+func isSum(s string) bool {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	return err == nil && len(raw) == sha256.Size
+}
+
 // Pepper is a key that digests of generated credentials are made under, so that
 // a copy of the database alone verifies no guess. Keep it
 // out of that database.

@@ -1,7 +1,7 @@
 // Package store is the contract between the authorization server and whatever
 // remembers things for it.
 //
-// A [Store] keeps [Record]s and knows nothing of OAuth. Its whole concurrency
+// A [Store] keeps values of type [Record] and knows nothing of OAuth. Its whole concurrency
 // story is one operation: [Store.Put] writes only if nobody wrote in between.
 // Every single-use promise the server makes (a code is redeemed once, a refresh
 // token has one successor, a name is unique) rests on that comparison, so an

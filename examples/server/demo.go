@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
 	"strings"
+	"syscall"
 
 	"github.com/grantor-go/grantor/examples/server/internal/config"
 	"github.com/grantor-go/grantor/examples/server/internal/host"
@@ -26,6 +28,9 @@ var demo string
 // time.
 func runDemo(ctx context.Context, listen string, hasher secret.Hasher, log *slog.Logger) error {
 	l, err := net.Listen("tcp", listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w; use -listen for the demo", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -79,7 +84,8 @@ A person lets an application in; open this in a browser:
   AUTHORIZE
 
 A web application of yours can be the client web-app, with the redirect URI
-http://127.0.0.1:3000/callback. It may also ask what any token is worth:
+http://127.0.0.1:3000/callback. It may also ask what any token is worth
+(append an access token):
 
   issuer         ISSUER
   client_id      web-app

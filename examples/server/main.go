@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -30,7 +31,7 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:8080", "`address` of the demo")
 	flag.Parse()
 	if flag.NArg() > 0 {
-		flag.Usage()
+		fmt.Fprintln(os.Stderr, unexpected(flag.Arg(0), *file))
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -39,6 +40,16 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// unexpected says that the argument belongs nowhere, unless it is the file that
+// -config did not name.
+func unexpected(arg, file string) string {
+	said := fmt.Sprintf("unexpected argument %q", arg)
+	if file == "" {
+		said += "; write -config " + arg
+	}
+	return said
 }
 
 // run serves until ctx is done.
@@ -92,10 +103,11 @@ func serve(ctx context.Context, l net.Listener, f *config.File, h *host.Host, lo
 
 	log.Info("listening", "address", l.Addr().String(), "issuer", f.Issuer)
 	var err error
-	if f.CertFile == "" {
+	if f.Certificate == nil {
 		err = server.Serve(l)
 	} else {
-		err = server.ServeTLS(l, f.CertFile, f.KeyFile)
+		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*f.Certificate}}
+		err = server.ServeTLS(l, "", "") // that one
 	}
 	if !errors.Is(err, http.ErrServerClosed) {
 		return err

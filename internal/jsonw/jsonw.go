@@ -110,13 +110,14 @@ func (w *Writer) Raw(name string, value []byte) {
 	}
 }
 
-// Value writes a member with encoding/json.
+// Value writes a member with encoding/json. Its name may be any string.
 func (w *Writer) Value(name string, value any) error {
 	raw, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
-	w.Name(name)
+	w.Next()
+	w.B = append(AppendString(w.B, name), ':')
 	w.B = append(w.B, raw...)
 	return nil
 }

@@ -4,11 +4,10 @@ package config
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,21 +22,22 @@ const maxSize = 4 << 20
 
 // A File is what the configuration file says.
 type File struct {
-	Issuer    string
-	Listen    string
-	CertFile  string // of TLS; empty: plain HTTP
-	KeyFile   string
-	Scopes    []string
-	Resources []grantor.Resource
-	People    []Person
-	Clients   []client.Client
+	Issuer      string
+	Listen      string
+	Certificate *tls.Certificate // nil: plain HTTP
+	Scopes      []string
+	Resources   []grantor.Resource
+	People      []Person
+	Clients     []client.Client
 	// RefreshRetry is what Lifetimes.RefreshRetry wants: negative is strict.
 	RefreshRetry time.Duration
-	// Warnings are what the file says without effect, a sentence each.
+	// Warnings are what the file says without effect, or hardly means, a sentence
+	// each.
 	Warnings []string
 
 	passwords []string          // of People, until they are digested
 	secrets   map[string]string // of Clients by client_id, until they are digested
+	files     reader            // for what the file names
 }
 
 // A Person is one user.
@@ -48,15 +48,13 @@ type Person struct {
 	Password secret.Digest
 }
 
+// A reader returns what is in a file.
+type reader func(name string) ([]byte, error)
+
 // Load reads the file with the name. Passwords and client secrets in it are
 // digested with the hasher.
 func Load(ctx context.Context, name string, h secret.Hasher) (*File, error) {
-	in, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = in.Close() }() // only read
-	text, err := io.ReadAll(io.LimitReader(in, maxSize+1))
+	text, err := readFile(name)
 	if err != nil {
 		return nil, err
 	}
@@ -67,10 +65,21 @@ func Load(ctx context.Context, name string, h secret.Hasher) (*File, error) {
 	return f, nil
 }
 
+// readFile is the reader of files on disk. It stops where no file should be that
+// long.
+func readFile(name string) ([]byte, error) {
+	in, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = in.Close() }() // only read
+	return io.ReadAll(io.LimitReader(in, maxSize+1))
+}
+
 // Read is Load for a file that is in memory. The error joins a *Problem for each
 // thing that is wrong.
 func Read(ctx context.Context, text []byte, h secret.Hasher) (*File, error) {
-	f, err := parse(text)
+	f, err := parse(text, readFile)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +87,7 @@ func Read(ctx context.Context, text []byte, h secret.Hasher) (*File, error) {
 }
 
 // parse reads and checks everything, but leaves secrets as they are.
-func parse(text []byte) (*File, error) {
+func parse(text []byte, files reader) (*File, error) {
 	var found problems
 	o := newObject("", nil, &found)
 	if len(text) > maxSize {
@@ -94,7 +103,7 @@ func parse(text []byte) (*File, error) {
 		o.say("the file", "is not a JSON object")
 		return nil, found.err()
 	}
-	f := &File{secrets: map[string]string{}}
+	f := &File{secrets: map[string]string{}, files: files}
 	f.read(o)
 	if len(found) > 0 {
 		return nil, found.err()
@@ -118,30 +127,7 @@ func (f *File) read(o *object) {
 	o.flag("allow_loopback_fetch", false) // this server calls nobody yet
 	o.nothingElse()
 	f.tryOut(o)
-}
-
-func (f *File) readListen(o *object) {
-	f.Listen = o.required("listen", `write the address to listen on, as "127.0.0.1:8080"`)
-	if f.Listen == "" {
-		return
-	}
-	_, port, err := net.SplitHostPort(f.Listen)
-	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n == 0 {
-		o.say("listen", `is not host:port with a port number; write for example "127.0.0.1:8080"`)
-	}
-}
-
-func (f *File) readTLS(o *object) {
-	t := o.object("tls")
-	if t == nil {
-		return
-	}
-	f.CertFile = t.required("cert_file", "name the PEM file of the certificate chain")
-	f.KeyFile = t.required("key_file", "name the PEM file of the certificate's key")
-	t.nothingElse()
-	if strings.HasPrefix(f.Issuer, "http:") {
-		o.say("tls", "is set, but the issuer is http; make that https")
-	}
+	f.comparePorts()
 }
 
 func (f *File) readPeople(o *object) {
@@ -200,7 +186,9 @@ func (f *File) readResources(o *object) {
 			r.say("access_token_format", `is %q; write "jwt" or "opaque"`, clip(format))
 		}
 		r.nothingElse()
-		f.Resources = append(f.Resources, res)
+		if res.Identifier != "" {
+			f.Resources = append(f.Resources, res)
+		}
 	}
 }
 
@@ -225,6 +213,9 @@ func (f *File) readStore(o *object) {
 	case "sqlite", "postgres", "mysql", "redis":
 		s.say("driver", "is %q, which this server does not have yet; use \"memory\", or remove the store", driver)
 	case "":
+		if s.mistyped["driver"] {
+			break
+		}
 		s.say("driver", "is missing; write \"memory\", or remove the store")
 	default:
 		s.say("driver", "is not known; use \"memory\", or remove the store")

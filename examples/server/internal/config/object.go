@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // A Problem is one thing that is wrong with the file.
@@ -14,15 +15,23 @@ type Problem struct {
 	Where  string // the object it is in, as `clients[1] "web"`; empty: the file itself
 	Member string
 	Text   string // what is wrong and what to do, a predicate
+	Err    error  // in place of Text: why what the member names is of no use
 }
 
 // Error is the place, the member and what is wrong with it.
 func (p *Problem) Error() string {
-	if p.Where == "" {
-		return p.Member + " " + p.Text
+	place := p.Member
+	if p.Where != "" {
+		place = p.Where + ": " + p.Member
 	}
-	return p.Where + ": " + p.Member + " " + p.Text
+	if p.Err != nil {
+		return place + ": " + p.Err.Error()
+	}
+	return place + " " + p.Text
 }
+
+// Unwrap returns Err.
+func (p *Problem) Unwrap() error { return p.Err }
 
 // problems collects what is wrong with the whole file.
 type problems []error
@@ -33,15 +42,30 @@ type object struct {
 	where   string
 	members members
 	known   map[string]bool
-	found   *problems
+	// mistyped are the members whose value was not even of the right type. It is
+	// read as absent, so what follows from that is not worth saying.
+	mistyped map[string]bool
+	found    *problems
 }
 
 func newObject(where string, m members, found *problems) *object {
-	return &object{where: where, members: m, known: map[string]bool{}, found: found}
+	return &object{where: where, members: m, known: map[string]bool{}, mistyped: map[string]bool{}, found: found}
 }
 
 func (o *object) say(member, format string, args ...any) {
 	*o.found = append(*o.found, &Problem{Where: o.where, Member: member, Text: fmt.Sprintf(format, args...)})
+}
+
+// fail reports what the member led to.
+func (o *object) fail(member string, err error) {
+	*o.found = append(*o.found, &Problem{Where: o.where, Member: member, Err: err})
+}
+
+// mistake reports a value of the wrong type. Entry is the member, or the entry of
+// its list that is wrong.
+func (o *object) mistake(member, entry, text string) {
+	o.mistyped[member] = true
+	o.say(entry, "%s", text)
 }
 
 // value returns the member, nil if it is not there.
@@ -57,7 +81,7 @@ func (o *object) text(member string) string {
 	v := o.value(member)
 	s, ok := v.(string)
 	if v != nil && !ok {
-		o.say(member, "is not a string; put it in quotation marks")
+		o.mistake(member, member, "is not a string; put it in quotation marks")
 	}
 	return s
 }
@@ -82,14 +106,19 @@ func (o *object) texts(member string) []string {
 		return nil
 	}
 	list, ok := v.([]any)
+	if !ok {
+		o.mistake(member, member, `is not a list of strings; write ["…", "…"]`)
+		return nil
+	}
 	out := make([]string, 0, len(list))
-	for _, v := range list {
+	for i, v := range list {
 		s, isText := v.(string)
-		ok = ok && isText
+		if !isText {
+			o.mistake(member, entry(member, i), "is not a string; put it in quotation marks")
+		}
 		out = append(out, s)
 	}
-	if !ok {
-		o.say(member, "is not a list of strings; write [\"…\", \"…\"]")
+	if o.mistyped[member] {
 		return nil
 	}
 	return out
@@ -103,7 +132,7 @@ func (o *object) flag(member string, fallback bool) bool {
 	}
 	b, ok := v.(bool)
 	if !ok {
-		o.say(member, "is neither true nor false")
+		o.mistake(member, member, "is neither true nor false")
 	}
 	return b
 }
@@ -117,7 +146,7 @@ func (o *object) count(member string, fallback int) int {
 	n, _ := v.(json.Number)
 	i, err := strconv.ParseUint(n.String(), 10, 31)
 	if err != nil {
-		o.say(member, "is not a whole number of at least 0")
+		o.mistake(member, member, "is not a whole number of at least 0")
 		return fallback
 	}
 	return int(i)
@@ -131,43 +160,59 @@ func (o *object) object(member string) *object {
 	}
 	m, ok := v.(members)
 	if !ok {
-		o.say(member, "is not an object; write {…}")
+		o.mistake(member, member, "is not an object; write {…}")
 		return nil
 	}
 	return newObject(member, m, o.found)
 }
 
 // objects returns a member that is a list of objects. Each is called by its index
-// and by the member that names it.
+// and by the member that names it. Entries that are no objects are left out.
 func (o *object) objects(member, name string) []*object {
 	v := o.value(member)
 	if v == nil {
 		return nil
 	}
 	list, ok := v.([]any)
+	if !ok {
+		o.mistake(member, member, "is not a list of objects; write [{…}, {…}]")
+		return nil
+	}
 	var out []*object
 	for i, v := range list {
+		where := entry(member, i)
 		m, isObject := v.(members)
-		ok = ok && isObject
-		where := fmt.Sprintf("%s[%d]", member, i)
+		if !isObject {
+			o.mistake(member, where, "is not an object; write {…}")
+			continue
+		}
 		if s, named := m[name].(string); named {
 			where += " " + strconv.Quote(clip(s))
 		}
 		out = append(out, newObject(where, m, o.found))
 	}
-	if !ok {
-		o.say(member, "is not a list of objects; write [{…}, {…}]")
-		return nil
-	}
 	return out
+}
+
+// entry names an entry of a list.
+func entry(member string, i int) string { return fmt.Sprintf("%s[%d]", member, i) }
+
+// unknown returns the members that nobody asked for, quoted.
+func (o *object) unknown() []string {
+	var names []string
+	for _, member := range slices.Sorted(maps.Keys(o.members)) {
+		if !o.known[member] {
+			names = append(names, strconv.Quote(clip(member)))
+		}
+	}
+	return names
 }
 
 // nothingElse refuses members that nobody asked for.
 func (o *object) nothingElse() {
-	for _, member := range slices.Sorted(maps.Keys(o.members)) {
-		if !o.known[member] {
-			o.say(strconv.Quote(clip(member)), "is not known here; known are %v", slices.Sorted(maps.Keys(o.known)))
-		}
+	known := slices.Sorted(maps.Keys(o.known))
+	for _, member := range o.unknown() {
+		o.say(member, "is not known here; known are %s", strings.Join(known, ", "))
 	}
 }
 

@@ -56,6 +56,24 @@ func refuse(m *object) {
 	}
 }
 
+// descriptive are members of RFC 7591 that tell people or other servers about the
+// client. Nothing is lost where nobody asks; keys among them belong to features
+// that are refused by their own members.
+var descriptive = [...]string{
+	"client_uri", "contacts", "initiate_login_uri", "jwks", "jwks_uri", "logo_uri", "policy_uri",
+	"software_id", "software_statement", "software_version", "tos_uri",
+}
+
+// warnOfUnknown finds members that nobody knows: they may be misspelt.
+func (f *File) warnOfUnknown(m *object) {
+	for _, member := range descriptive {
+		m.value(member)
+	}
+	for _, member := range m.unknown() {
+		f.warn("%s: %s is not known here and is ignored", m.where, member)
+	}
+}
+
 // A glossary says which member of the file a field of a Go struct is read from.
 type glossary []struct{ field, member string }
 
@@ -83,8 +101,8 @@ func clientWords() glossary {
 	}
 }
 
-// say reports a problem of a field as one of its member. A way out that the file
-// does not have is left out.
+// say reports a problem of a field as one of its member, unless what the file has
+// there was not read. A way out that the file does not have is left out.
 func (g glossary) say(o *object, field, problem string) {
 	problem, _, _ = strings.Cut(problem, ", or set Insecure")
 	for _, w := range g {
@@ -95,5 +113,7 @@ func (g glossary) say(o *object, field, problem string) {
 			problem = strings.ReplaceAll(problem, w.field, w.member)
 		}
 	}
-	o.say(field, "%s", problem)
+	if !o.mistyped[field] {
+		o.say(field, "%s", problem)
+	}
 }

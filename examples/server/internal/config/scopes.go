@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/grantor-go/grantor/client"
@@ -35,8 +36,11 @@ func (f *File) readScopes(o *object) {
 		}
 		add(s)
 	}
-	for _, r := range f.Resources {
+	for i, r := range f.Resources {
 		for _, s := range r.Scopes {
+			if s != offlineAccess && !slices.Contains(listed, s) {
+				f.warn("%s %q: scopes has %q, which is missing in the scopes of the server and is added to them", entry("resources", i), clip(r.Identifier), clip(s))
+			}
 			add(s)
 		}
 	}
@@ -56,9 +60,18 @@ func (f *File) grantable(c *object) []string {
 		}
 	}
 	if len(dropped) > 0 {
-		f.warn("%s: scope has %q, which this server does not know and will not grant", c.where, dropped)
+		f.warn("%s: scope has %s, which this server does not know and will not grant", c.where, quoted(dropped))
 	}
 	return out
+}
+
+// quoted is the list, each entry in quotation marks.
+func quoted(list []string) string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = strconv.Quote(clip(s))
+	}
+	return strings.Join(out, ", ")
 }
 
 func (f *File) warn(format string, args ...any) {
