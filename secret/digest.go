@@ -101,10 +101,10 @@ type mac struct {
 var plainOnly = []scheme{{header: plainHeader}}
 
 // NewPeppers returns peppers of which the first makes digests and all verify
-// them, as do digests made before there was a pepper. To rotate, put the new
-// pepper first and keep the old ones until no stored digest names them. It
-// copies the keys. At most three peppers are accepted; the error names every
-// problem by position.
+// them, as do digests made before there was a pepper. To rotate, add the new
+// pepper second on every replica, then put it first, and keep the old ones until
+// no stored digest names them. It copies the keys. At most three peppers are
+// accepted; the error names every problem by position.
 func NewPeppers(peppers ...Pepper) (*Peppers, error) {
 	var problems []error
 	if len(peppers) > maxPeppers {

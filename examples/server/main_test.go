@@ -178,9 +178,29 @@ func TestConfigurations(t *testing.T) {
 		require.ErrorContains(t, err, "exit status 1")
 		require.Contains(t, log, "none.json")
 	})
-	t.Run("stray arguments are refused", func(t *testing.T) {
-		_, err := run(t, "server.json").wait()
+	t.Run("a certificate that is not there is one of the problems", func(t *testing.T) {
+		name := configure(t, `{"issuer": "https://as.example/", "listen": "127.0.0.1:1", "tls": {"cert_file": "none.pem", "key_file": "none.pem"}}`)
+		log, err := run(t, "-config", name).wait()
+		require.ErrorContains(t, err, "exit status 1")
+		for _, want := range []string{"issuer ends in a slash", "tls: cert_file: open none.pem: ", "tls: key_file: open none.pem: "} {
+			require.Contains(t, log, want)
+		}
+	})
+	t.Run("stray arguments are refused, with what to write", func(t *testing.T) {
+		log, err := run(t, "server.json").wait()
 		require.ErrorContains(t, err, "exit status 2")
+		require.Equal(t, "unexpected argument \"server.json\"; write -config server.json\n", log)
+		log, err = run(t, "-config", "server.json", "now").wait()
+		require.ErrorContains(t, err, "exit status 2")
+		require.Equal(t, "unexpected argument \"now\"\n", log)
+	})
+	t.Run("what is ignored is in the log", func(t *testing.T) {
+		l, err := net.Listen("tcp", "127.0.0.1:0") // so that the server ends by itself
+		require.NoError(t, err)
+		defer l.Close()
+		name := configure(t, fmt.Sprintf(`{"issuer": "http://%s", "listen": "%s", "clients": [{"client_id": "a", "client_secret": "x", "grant_typ": []}]}`, l.Addr(), l.Addr()))
+		log, _ := run(t, "-config", name).wait()
+		require.Regexp(t, `level=WARN msg="clients\[0\] .*grant_typ.* is not known here and is ignored`, log)
 	})
 	t.Run("an address in use is reported", func(t *testing.T) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -190,6 +210,11 @@ func TestConfigurations(t *testing.T) {
 		log, ended := run(t, "-config", name).wait()
 		require.ErrorContains(t, ended, "exit status 1")
 		require.Contains(t, log, "address already in use")
+		require.NotContains(t, log, "-listen", "the file says where")
+
+		log, ended = run(t, "-listen", l.Addr().String()).wait()
+		require.ErrorContains(t, ended, "exit status 1")
+		require.Contains(t, log, "address already in use; use -listen for the demo")
 	})
 }
 

@@ -2,12 +2,19 @@ package config_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,16 +70,43 @@ func oneClient(more string) string {
 	return with(`"scopes": ["read"], "clients": [{"client_id": "c1", ` + more + `}]`)
 }
 
+// pair is a certificate and its key, in one PEM text.
+var pair = sync.OnceValue(func() []byte {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})
+	return append(text, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...)
+})
+
+// parse reads a configuration whose TLS files are fine.
+func parse(text []byte) (*config.File, error) { return config.Parse(text, pair()) }
+
 const confidential = `"client_secret": "x"`
 
 func TestRead(t *testing.T) {
 	hasher := &secret.Slow{}
-	f, err := config.Read(t.Context(), []byte(good), hasher)
+	both := filepath.Join(t.TempDir(), "both.pem")
+	require.NoError(t, os.WriteFile(both, pair(), 0o600))
+	f, err := config.Read(t.Context(), []byte(strings.NewReplacer("cert.pem", both, "key.pem", both).Replace(good)), hasher)
 	require.NoError(t, err)
 
 	t.Run("the file says where the server is", func(t *testing.T) {
-		got := []string{f.Issuer, f.Listen, f.CertFile, f.KeyFile}
-		require.Equal(t, []string{"https://as.example", "127.0.0.1:9000", "cert.pem", "key.pem"}, got)
+		require.Equal(t, []string{"https://as.example", "127.0.0.1:9000"}, []string{f.Issuer, f.Listen})
+	})
+	t.Run("the certificate is ready for use", func(t *testing.T) {
+		require.NotNil(t, f.Certificate)
+		require.Len(t, f.Certificate.Certificate, 1)
 	})
 	t.Run("the server knows the listed scopes, those of resources, and offline_access", func(t *testing.T) {
 		require.ElementsMatch(t, []string{"offline_access", "read", "write", "admin"}, f.Scopes)
@@ -123,9 +157,11 @@ func TestRead(t *testing.T) {
 		require.IsType(t, token.Opaque{}, f.Resources[1].AccessTokens)
 		require.IsType(t, &token.JWT{}, f.Resources[2].AccessTokens)
 	})
-	t.Run("what has no effect is a warning", func(t *testing.T) {
-		require.Len(t, f.Warnings, 1)
-		require.Contains(t, f.Warnings[0], "post_logout_redirect_uris")
+	t.Run("what has no effect, or is hardly meant, is a warning", func(t *testing.T) {
+		require.Equal(t, []string{
+			`resources[1] "https://other.example": scopes has "admin", which is missing in the scopes of the server and is added to them`,
+			`clients[0] "web": post_logout_redirect_uris has no effect: there is no end_session_endpoint yet`,
+		}, f.Warnings)
 	})
 }
 
@@ -135,7 +171,7 @@ func TestTheReadmesExampleWorks(t *testing.T) {
 	_, example, found := strings.Cut(string(text), "```json\n")
 	require.True(t, found)
 	example, _, _ = strings.Cut(example, "```")
-	f, err := config.Parse([]byte(example))
+	f, err := parse([]byte(example))
 	require.NoError(t, err)
 	require.Len(t, f.Clients, 3)
 	require.Empty(t, f.Warnings)
@@ -148,7 +184,7 @@ func TestRefreshRetry(t *testing.T) {
 		with(`"refresh_retry": 5`):    5 * time.Second,
 		with(`"refresh_retry": null`): 30 * time.Second,
 	} {
-		f, err := config.Parse([]byte(text))
+		f, err := parse([]byte(text))
 		require.NoError(t, err)
 		if f.RefreshRetry != want {
 			t.Errorf("%s: got %v, want %v", text, f.RefreshRetry, want)
@@ -158,16 +194,16 @@ func TestRefreshRetry(t *testing.T) {
 
 func TestScopes(t *testing.T) {
 	t.Run("scopes the server does not know are not granted, and said", func(t *testing.T) {
-		f, err := config.Parse([]byte(with(`"scopes": ["read", "openid"], "clients": [{"client_id": "c1", "client_secret": "x", "scope": "openid  read admin read"}]`)))
+		f, err := parse([]byte(with(`"scopes": ["read", "openid"], "clients": [{"client_id": "c1", "client_secret": "x", "scope": "openid  read admin read"}]`)))
 		require.NoError(t, err)
 		require.Equal(t, []string{"offline_access", "read"}, f.Scopes)
 		require.Equal(t, []string{"read"}, f.Clients[0].Scopes)
 		require.Len(t, f.Warnings, 2)
 		require.Contains(t, f.Warnings[1], `clients[0] "c1"`)
-		require.Contains(t, f.Warnings[1], "admin")
+		require.Contains(t, f.Warnings[1], `scope has "openid", "admin", which`)
 	})
 	t.Run("a file without scopes leaves it to the clients", func(t *testing.T) {
-		f, err := config.Parse([]byte(with(`"clients": [{"client_id": "c1", "client_secret": "x", "scope": "any thing"}]`)))
+		f, err := parse([]byte(with(`"clients": [{"client_id": "c1", "client_secret": "x", "scope": "any thing"}]`)))
 		require.NoError(t, err)
 		require.Empty(t, f.Scopes)
 		require.Equal(t, []string{"any", "thing"}, f.Clients[0].Scopes)
@@ -177,7 +213,7 @@ func TestScopes(t *testing.T) {
 // problems are the texts of the problems of a file.
 func problems(t *testing.T, text string) []string {
 	t.Helper()
-	f, err := config.Parse([]byte(text))
+	f, err := parse([]byte(text))
 	if err == nil {
 		return nil
 	}
@@ -207,11 +243,17 @@ func TestProblems(t *testing.T) {
 		{"deep nesting is refused", with(`"x": ` + strings.Repeat("[", 100) + strings.Repeat("]", 100)), []string{"the file is nested too deep"}},
 		{"another encoding is refused", "{\"issuer\": \"\xff\"}", []string{"the file is not UTF-8"}},
 		{"an empty object lacks what is required", `{}`, []string{"listen is missing; ", "issuer is empty; "}},
-		{"an unknown member is named", with(`"isuer": "x"`), []string{`"isuer" is not known here; known are [allow_loopback_fetch`}},
+		{"an unknown member is named", with(`"isuer": "x"`), []string{`"isuer" is not known here; known are allow_loopback_fetch, client_id_metadata_documents, clients, `}},
 		{"a member in another case is unknown", with(`"Scopes": []`), []string{`"Scopes" is not known here`}},
 		{"wrong types are named", `{"issuer": 1, "listen": [], "scopes": "read", "users": {}, "clients": [1], "tls": "x", "refresh_retry": "30", "allow_loopback_fetch": "yes", "store": 1}`, []string{
 			"issuer is not a string", "listen is not a string", "tls is not an object", "users is not a list of objects", "scopes is not a list of strings",
-			"clients is not a list of objects", "refresh_retry is not a whole number", "store is not an object", "allow_loopback_fetch is neither", "issuer is empty",
+			"clients[0] is not an object; write", "refresh_retry is not a whole number", "store is not an object", "allow_loopback_fetch is neither",
+		}},
+		{"entries of lists, too", with(`"scopes": ["a", 1, "b", null], "users": [{"username": "a", "password": "x", "claims": {"sub": "a"}}, 7, {"username": "b"}]`), []string{
+			"users[1] is not an object", `users[2] "b": password is missing`, `users[2] "b": claims is missing`, "scopes[1] is not a string", "scopes[3] is not a string",
+		}},
+		{"and members further down, each once", with(`"store": {"driver": 1}, "resources": [{"identifier": 1}], "users": [{"username": 1, "password": "x", "claims": {"sub": 1}}]`), []string{
+			"users[0]: username is not a string", "users[0] claims: sub is not a string", "resources[0]: identifier is not a string", "store: driver is not a string",
 		}},
 		{"numbers are whole and not negative", with(`"refresh_retry": -1`), []string{"refresh_retry is not a whole number"}},
 		{"nor fractions", with(`"refresh_retry": 1.5`), []string{"refresh_retry is not a whole number"}},
@@ -228,7 +270,7 @@ func TestProblems(t *testing.T) {
 		{"and nothing else", with(`"users": [{"username": "a", "password": "x", "claims": {"sub": "a"}, "admin": true}]`), []string{`users[0] "a": "admin" is not known`}},
 		{"names and subjects are unique", with(`"users": [{"username": "a", "password": "x", "claims": {"sub": "1"}}, {"username": "a", "password": "x", "claims": {"sub": "1"}}]`),
 			[]string{`users[1] "a": username is another user's too`}},
-		{"a resource needs an identifier", with(`"resources": [{"scopes": []}]`), []string{"resources[0]: identifier is missing", "resources has \"\""}},
+		{"a resource needs an identifier", with(`"resources": [{"scopes": []}]`), []string{"resources[0]: identifier is missing"}},
 		{"and a known format", with(`"resources": [{"identifier": "https://a.example", "access_token_format": "paseto"}]`), []string{`resources[0] "https://a.example": access_token_format is "paseto"`}},
 		{"and is listed once", with(`"resources": [{"identifier": "https://a.example"}, {"identifier": "https://a.example"}]`), []string{`resources has "https://a.example" twice`}},
 		{"durable stores do not exist yet", with(`"store": {"driver": "postgres", "dsn": "x"}`), []string{`store: driver is "postgres", which this server does not have yet`}},
@@ -257,9 +299,18 @@ func TestClientProblems(t *testing.T) {
 	}{
 		{"a confidential client is fine", oneClient(confidential), nil},
 		{"unknown members are ignored", oneClient(confidential + `, "logo_uri": 7, "x": {}`), nil},
+		{"a client that has lost its secret is not told of public clients", oneClient(`"grant_types": ["client_credentials"], "introspection_allowed": true, "require_pkce": false`), []string{"client_secret is missing"}},
+		{"nor one whose secret is a number", oneClient(`"client_secret": 1, "grant_types": ["client_credentials"]`), []string{"client_secret is not a string"}},
+		{"nor one whose method is", oneClient(`"token_endpoint_auth_method": 1, "grant_types": ["client_credentials"]`), []string{"token_endpoint_auth_method is not a string"}},
+		{"nor one whose method is not offered", oneClient(`"token_endpoint_auth_method": "tls_client_auth", "grant_types": ["client_credentials"]`), []string{`token_endpoint_auth_method is "tls_client_auth"`}},
+		{"a method by secret needs the secret", oneClient(`"token_endpoint_auth_method": "client_secret_basic", "grant_types": ["client_credentials"]`), []string{"client_secret is empty"}},
+		{"grants that cannot be read", oneClient(confidential + `, "grant_types": "authorization_code", "response_types": ["code"], "redirect_uris": ["https://a.example/"]`), []string{"grant_types is not a list of strings"}},
+		{"redirect URIs that cannot be read", oneClient(confidential + `, "response_types": ["code"], "redirect_uris": ["https://a.example/", 1]`), []string{"redirect_uris[1] is not a string"}},
+		{"the offered grants are a list to read", oneClient(confidential + `, "grant_types": ["ciba"]`), []string{`grant_types has "ciba", which this server does not offer; it offers authorization_code, refresh_token, client_credentials, password`}},
+		{"so are the methods", oneClient(`"token_endpoint_auth_method": "x"`), []string{`token_endpoint_auth_method is "x", which this server does not offer; it offers client_secret_basic, client_secret_post, none`}},
 		{"a client without secret says that it is public", oneClient(`"client_name": "x"`), []string{"client_secret is missing; set one, or token_endpoint_auth_method"}},
 		{"a public client has no secret", oneClient(confidential + `, "token_endpoint_auth_method": "none"`), []string{"client_secret is set, but token_endpoint_auth_method has no method"}},
-		{"secrets are printable", oneClient(`"client_secret": "x\u0007"`), []string{"client_secret has a character"}},
+		{"secrets are printable", oneClient(`"client_secret": "x\u0007"`), []string{"client_secret has a character that is not printable ASCII (RFC 6749 §A.2); choose another secret"}},
 		{"a method that is not offered", oneClient(`"token_endpoint_auth_method": "private_key_jwt"`), []string{`token_endpoint_auth_method is "private_key_jwt", which this server does not offer`}},
 		{"a grant that is not offered", oneClient(confidential + `, "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"]`), []string{`grant_types has "urn:ietf:params:oauth:grant-type:device_code"`}},
 		{"a grant that is gone", oneClient(confidential + `, "grant_types": ["implicit"]`), []string{`grant_types has implicit, which OAuth 2.1 removed`}},
@@ -295,6 +346,66 @@ func TestClientProblems(t *testing.T) {
 	t.Run("a client without id", func(t *testing.T) {
 		require.Equal(t, []string{"clients[0]: client_id is empty; every client needs one"}, problems(t, with(`"clients": [{"client_secret": "x"}]`)))
 	})
+}
+
+func TestAClientIDOfTheWrongTypeIsSaidOnce(t *testing.T) {
+	got := problems(t, with(`"clients": [{"client_id": 1, "client_secret": "x"}]`))
+	require.Equal(t, []string{"clients[0]: client_id is not a string; put it in quotation marks"}, got)
+}
+
+func TestWarnings(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"an unknown member of a client may be misspelt", oneClient(confidential + `, "grant_typ": ["x"], "x": 1`), []string{
+			`clients[0] "c1": "grant_typ" is not known here and is ignored`, `clients[0] "c1": "x" is not known here and is ignored`,
+		}},
+		{"members that describe the client are known", oneClient(confidential + `, "logo_uri": "https://a.example/logo", "contacts": ["a"], "jwks": {"keys": []}`), nil},
+		{"a resource may name the listed scopes", with(`"scopes": ["read"], "resources": [{"identifier": "https://a.example", "scopes": ["read", "offline_access"]}]`), nil},
+		{"or any if none are listed", with(`"resources": [{"identifier": "https://a.example", "scopes": ["read"]}]`), nil},
+		{"another may be misspelt", with(`"scopes": ["read"], "resources": [{"identifier": "https://a.example", "scopes": ["raed"]}]`), []string{
+			`resources[0] "https://a.example": scopes has "raed", which is missing in the scopes of the server and is added to them`,
+		}},
+		{"an issuer on another port of this machine", `{"issuer": "http://localhost:8080", "listen": "127.0.0.1:9090"}`, []string{
+			"issuer is on port 8080 of this machine, but listen has port 9090; clients look for the server where the issuer says",
+		}},
+		{"or on the port of its scheme", `{"issuer": "http://[::1]", "listen": ":8080"}`, []string{"issuer is on port 80 of this machine, but listen has port 8080; clients look for the server where the issuer says"}},
+		{"the same port is fine", `{"issuer": "https://127.0.0.1", "listen": ":443"}`, nil},
+		{"so is any behind a proxy", `{"issuer": "https://as.example", "listen": "127.0.0.1:8080"}`, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, err := parse([]byte(c.text))
+			require.NoError(t, err)
+			require.Equal(t, c.want, f.Warnings)
+		})
+	}
+}
+
+func TestTLSFiles(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, text []byte) string {
+		name = filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(name, text, 0o600))
+		return name
+	}
+	both, empty, none := write("both.pem", pair()), write("empty.pem", nil), filepath.Join(dir, "none.pem")
+	for _, c := range []struct {
+		name, cert, key, want string
+	}{
+		{"a certificate that is not there is named with its member", none, both, "tls: cert_file: open " + none},
+		{"so is its key", both, none, "tls: key_file: open " + none},
+		{"a certificate must be in its file", empty, both, "tls: cert_file and key_file: tls: failed to find any PEM data in certificate input"},
+		{"and a key in its", both, empty, "tls: cert_file and key_file: tls: failed to find any PEM data in key input"},
+	} {
+		t.Run(c.name+", and other problems with it", func(t *testing.T) {
+			text := fmt.Sprintf(`{"issuer": "https://as.example", "tls": {"cert_file": %q, "key_file": %q}}`, c.cert, c.key)
+			_, err := config.Read(t.Context(), []byte(text), &secret.Slow{})
+			require.ErrorContains(t, err, c.want)
+			require.ErrorContains(t, err, "listen is missing")
+			require.Equal(t, strings.Contains(c.want, none), errors.Is(err, os.ErrNotExist))
+		})
+	}
 }
 
 func TestSecurityMembersAreNotIgnored(t *testing.T) {
@@ -372,7 +483,7 @@ func TestProblemsShowNoSecrets(t *testing.T) {
 		with(`"store": {"driver": "postgres", "dsn": "canary"}`),
 		with(`"registration": {"enabled": true, "initial_access_token": "canary"}`),
 	} {
-		_, err := config.Parse([]byte(text))
+		_, err := parse([]byte(text))
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "canary")
 	}
@@ -386,14 +497,14 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		file, err := config.Parse(text)
+		file, err := parse(text)
 		if err != nil {
 			joined, ok := err.(interface{ Unwrap() []error })
 			if !ok || file != nil {
 				t.Fatalf("got %v, %T", file, err)
 			}
 			for _, e := range joined.Unwrap() {
-				if p := (*config.Problem)(nil); !errors.As(e, &p) || p.Member == "" || p.Text == "" {
+				if p := (*config.Problem)(nil); !errors.As(e, &p) || p.Member == "" || (p.Text == "") == (p.Err == nil) {
 					t.Fatalf("got %#v", e)
 				}
 			}
