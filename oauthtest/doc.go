@@ -4,10 +4,10 @@
 //	as := oauthtest.New(t)
 //	tok := as.Token(oauthtest.As{Subject: "alice", Scopes: []string{"read"}})
 //
-// [New] makes a *grantor.Server that lives in memory, with three clients:
-// [Confidential], [Public] and [Machine]. [Server.Token] makes tokens directly,
-// live ones and ones that must be refused, for tests of an API. For tests of a
-// client, [Server.Client] is an *http.Client that reaches the server, and
+// [New] makes a *grantor.Server that lives in memory, with four clients:
+// [Confidential], [Public], [Machine] and [ResourceServer]. [Server.Token] makes
+// tokens directly, live ones and ones that must be refused, for tests of an API;
+// one that introspects does so as [ResourceServer]. For tests of a client, [Server.Client] is an *http.Client that reaches the server, and
 // whatever else [Server.Mount] puts beside it, without a network; and
 // [Server.SignIn] is a person who signs in and consents.
 //

@@ -41,6 +41,23 @@ func ExampleServer_Token() {
 	}
 }
 
+// An API that asks the server about each token does so as a client of its own.
+func ExampleNew_introspection() {
+	var t *testing.T // of the test
+
+	as := oauthtest.New(t)
+	v, err := resource.NewIntrospection(resource.IntrospectionConfig{
+		Endpoint: as.Issuer + "/introspect", Issuer: as.Issuer, Client: as.Client(), Now: as.Now,
+		ClientID: oauthtest.ResourceServer, ClientSecret: as.Secret,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "https://notes.example/", nil)
+	r.Header.Set("Authorization", "Bearer "+as.Token(oauthtest.As{Subject: "alice", Scopes: []string{"read"}, Resource: "https://notes.example"}))
+	notes(v).ServeHTTP(httptest.NewRecorder(), r)
+}
+
 // In a bubble, time passes when the test says so.
 func ExampleNew_synctest() {
 	var t *testing.T // of the test

@@ -16,7 +16,8 @@ import (
 	"github.com/grantor-go/grantor/token"
 )
 
-// The clients of a Server, by client_id. They may ask for all of Config.Scopes.
+// The clients of a Server, by client_id. Those with a grant may
+// ask for all of Config.Scopes.
 const (
 	// Confidential is a web application: authorization code, refresh token and
 	// client credentials; client_secret_basic or client_secret_post.
@@ -26,6 +27,10 @@ const (
 	Public = "app"
 	// Machine is a service that acts on its own behalf: client credentials.
 	Machine = "machine"
+	// ResourceServer is an API that asks the server about the tokens it is shown:
+	// it may introspect every token, as the ClientID of a
+	// resource.IntrospectionConfig, and has no grants.
+	ResourceServer = "api"
 
 	// Callback is the redirect URI of Confidential and Public.
 	Callback = "https://client.example/callback"
@@ -42,7 +47,7 @@ type Server struct {
 	Issuer string
 	// Config is what it was made of. Changing it has no effect.
 	Config grantor.Config
-	// Secret is the client secret of Confidential and Machine.
+	// Secret is the client secret of Confidential, Machine and ResourceServer.
 	Secret string
 
 	t      testing.TB
@@ -104,7 +109,7 @@ func (s *Server) must(err error) {
 	}
 }
 
-// clients are the usual clients, two of which have the secret.
+// clients are the usual clients, all but one of which have the secret.
 func (s *Server) clients(d secret.Digest) client.Source {
 	s.t.Helper()
 	secrets := []client.Secret{{ID: "1", Digest: d}}
@@ -116,12 +121,13 @@ func (s *Server) clients(d secret.Digest) client.Source {
 			GrantTypes: append(code, client.ClientCredentials), RedirectURIs: []string{Callback},
 		},
 		client.Client{
-			ID: Public, Name: "Browser application", Scopes: scopes,
+			ID: Public, Name: "Browser application", Scopes: scopes, AuthMethods: []string{client.MethodNone},
 			GrantTypes: code, RedirectURIs: []string{Callback}, AllowedOrigins: []string{"https://client.example"},
 		},
 		client.Client{
 			ID: Machine, Name: "Service", Secrets: secrets, Scopes: scopes, GrantTypes: []string{client.ClientCredentials},
 		},
+		client.Client{ID: ResourceServer, Name: "API", Secrets: secrets, IntrospectAny: true},
 	)
 	s.must(err)
 	return source

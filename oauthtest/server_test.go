@@ -52,7 +52,7 @@ func TestNew(t *testing.T) {
 		require.Equal(t, "notes:read", tokens.Scope)
 	})
 	t.Run("an edit may bring clients of its own", func(t *testing.T) {
-		source, err := client.NewStatic(client.Client{ID: "mine", GrantTypes: []string{client.AuthorizationCode}, RedirectURIs: []string{oauthtest.Callback}, Scopes: []string{"read"}})
+		source, err := client.NewStatic(client.Client{ID: "mine", AuthMethods: []string{client.MethodNone}, GrantTypes: []string{client.AuthorizationCode}, RedirectURIs: []string{oauthtest.Callback}, Scopes: []string{"read"}})
 		require.NoError(t, err)
 		as := oauthtest.New(t, func(c *grantor.Config) { c.Clients = source })
 		require.NotEmpty(t, as.SignIn("alice").Tokens("mine", "read").AccessToken)

@@ -174,6 +174,40 @@ func TestTokenClaims(t *testing.T) {
 	})
 }
 
+func TestResourceServer(t *testing.T) {
+	as := oauthtest.New(t)
+	v, err := resource.NewIntrospection(resource.IntrospectionConfig{
+		Endpoint: as.Issuer + "/introspect", Issuer: as.Issuer, ClientID: oauthtest.ResourceServer, ClientSecret: as.Secret, Client: as.Client(), Now: as.Now,
+	})
+	require.NoError(t, err)
+	guard := resource.Guard{Verifier: v, Resource: api}
+	for name, opaque := range map[string]bool{"a JWT": false, "an opaque token": true} {
+		t.Run("it is told of everybody's tokens, "+name, func(t *testing.T) {
+			for _, client := range []string{oauthtest.Confidential, oauthtest.Public} {
+				res := call(guard, as.Token(oauthtest.As{Subject: "alice", Client: client, Scopes: []string{"read"}, Resource: api, Opaque: opaque}))
+				require.Equal(t, 200, res.StatusCode)
+				require.Equal(t, "alice", res.Header.Get("Subject"))
+			}
+			require.Equal(t, 200, call(guard, as.Token(oauthtest.As{Scopes: []string{"read"}, Resource: api, Opaque: opaque})).StatusCode)
+		})
+		t.Run("but not more than they are worth, "+name, func(t *testing.T) {
+			require.Equal(t, 401, call(guard, as.Token(oauthtest.As{Scopes: []string{"read"}, Resource: api, Opaque: opaque, Lifetime: -time.Second})).StatusCode)
+			require.Equal(t, 401, call(guard, as.Token(oauthtest.As{Scopes: []string{"read"}, Resource: "https://other.example", Opaque: opaque})).StatusCode)
+			require.Equal(t, 403, call(guard, as.Token(oauthtest.As{Scopes: []string{"write"}, Resource: api, Opaque: opaque})).StatusCode)
+		})
+	}
+	t.Run("it gets no tokens itself", func(t *testing.T) {
+		res, err := as.Client().PostForm(as.Issuer+"/token", url.Values{
+			"grant_type": {"client_credentials"}, "client_id": {oauthtest.ResourceServer}, "client_secret": {as.Secret},
+		})
+		require.NoError(t, err)
+		defer res.Body.Close()
+		var answer struct{ Error string }
+		require.NoError(t, json.NewDecoder(res.Body).Decode(&answer))
+		require.Equal(t, "unauthorized_client", answer.Error)
+	})
+}
+
 func TestTokenFailsTheTest(t *testing.T) {
 	for name, c := range map[string]struct {
 		as   oauthtest.As

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/http"
 	"os"
 
@@ -19,10 +20,9 @@ import (
 
 func main() {
 	addr := append(os.Args, "127.0.0.1:8080")[1] // the argument, if there is one
-	plain := secret.Format{}.New(secret.ClientSecret)
-	clients, invalid := client.NewStatic(client.Client{ID: "robot", GrantTypes: []string{client.ClientCredentials},
-		Scopes: []string{"read"}, Secrets: []client.Secret{{Digest: new(secret.Peppers).Digest(plain)}}})
-	server, err := grantor.New(grantor.Config{Issuer: "http://" + addr, Clients: clients, Store: memory.New(), Keys: &token.Ring{}})
+	plain, digest := new(secret.Checker).New()
+	clients, invalid := client.NewStatic(client.Client{ID: "robot", GrantTypes: []string{client.ClientCredentials}, Scopes: []string{"read"}, Secrets: []client.Secret{{Digest: digest}}})
+	server, err := grantor.New(grantor.Config{Issuer: "http://" + addr, Clients: clients, Store: memory.New(), Keys: &token.Ring{}, Logger: slog.Default()})
 	if err := errors.Join(invalid, err); err != nil {
 		log.Fatal(err)
 	}

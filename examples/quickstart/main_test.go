@@ -38,7 +38,7 @@ func TestQuickstart(t *testing.T) {
 		}
 	})
 	t.Run("the curl line that it prints gets a token that its keys verify", func(t *testing.T) {
-		request := start(t)
+		request, _ := start(t)
 		res := send(t, request)
 		var answer struct {
 			AccessToken string `json:"access_token"`
@@ -56,12 +56,16 @@ func TestQuickstart(t *testing.T) {
 			t.Errorf("got %+v, %v, want the claims of robot", claims, err)
 		}
 	})
-	t.Run("another secret gets none", func(t *testing.T) {
-		request := start(t)
+	t.Run("another secret gets none, and the log says so", func(t *testing.T) {
+		request, logged := start(t)
 		request.SetBasicAuth("robot", "guess")
 		if res := send(t, request); res.StatusCode != http.StatusUnauthorized {
 			t.Errorf("got %d, want 401", res.StatusCode)
 		}
+		log, err := os.ReadFile(logged)
+		require.NoError(t, err)
+		require.Contains(t, string(log), "client.refused")
+		require.NotContains(t, string(log), "guess")
 	})
 }
 
@@ -86,8 +90,8 @@ func (p published) Keys(ctx context.Context) ([]token.Key, error) {
 }
 
 // start builds and runs the program, and returns the request that its curl line
-// describes.
-func start(t *testing.T) *http.Request {
+// describes, and the name of the file that the program logs to.
+func start(t *testing.T) (request *http.Request, logged string) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "quickstart")
 	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
@@ -97,14 +101,18 @@ func start(t *testing.T) *http.Request {
 	cmd := exec.CommandContext(ctx, program, freeAddress(t))
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	require.NoError(t, err)
+	cmd.Stderr = log
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		stop()
 		_ = cmd.Wait() // it was killed
+		_ = log.Close()
 	})
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	require.NoError(t, err)
-	return curl(t, strings.Fields(line))
+	return curl(t, strings.Fields(line)), log.Name()
 }
 
 // curl is the request that curl would send.

@@ -84,12 +84,13 @@ A person lets an application in; open this in a browser:
   AUTHORIZE
 
 A web application of yours can be the client web-app, with the redirect URI
-http://127.0.0.1:3000/callback. It may also ask what any token is worth
-(append an access token):
+http://127.0.0.1:3000/callback:
 
   issuer         ISSUER
   client_id      web-app
   client_secret  WEB-SECRET
+
+It may also ask what any token is worth (append an access token):
 
   curl -u 'web-app:WEB-SECRET' ISSUER/introspect -d token=
 

@@ -143,6 +143,9 @@ func TestDemo(t *testing.T) {
 		defer res.Body.Close()
 		require.Equal(t, http.StatusOK, res.StatusCode)
 	})
+	t.Run("it says what the line for introspection lacks", func(t *testing.T) {
+		require.True(t, strings.HasSuffix(printed.String(), "(append an access token):\n\n"), "%s", printed.String())
+	})
 	t.Run("it prints a request to open in a browser, which leads to the sign-in page", func(t *testing.T) {
 		link := regexp.MustCompile(`http\S+/authorize\?\S+`).FindString(printed.String())
 		res, err := http.Get(link)

@@ -25,6 +25,7 @@ func main() {
 	issuer, verifier := "http://"+addr, pkce.NewVerifier()
 	clients, invalid := client.NewStatic(client.Client{
 		ID: "reader", Name: "The Reader", ApplicationType: client.Native,
+		AuthMethods:  []string{client.MethodNone}, // it cannot keep a secret
 		GrantTypes:   []string{client.AuthorizationCode, client.RefreshToken},
 		RedirectURIs: []string{"http://127.0.0.1/callback", "http://localhost/callback"}, Scopes: []string{"read"},
 	})

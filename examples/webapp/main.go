@@ -6,6 +6,7 @@ package main
 
 import (
 	"crypto/rand"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -30,7 +31,7 @@ type host struct {
 func newHost(issuer string, clients client.Source, people map[string]secret.Digest) (http.Handler, error) {
 	h := &host{people: people}
 	server, err := grantor.New(grantor.Config{
-		Issuer: issuer, Clients: clients, Store: memory.New(), Keys: &token.Ring{},
+		Issuer: issuer, Clients: clients, Store: memory.New(), Keys: &token.Ring{}, Logger: slog.Default(),
 		Session: h.session, Interact: grantor.Pages{Login: issuer + "/login"}.Interact,
 	})
 	if err != nil {

@@ -36,9 +36,9 @@ func TestTheHostIsShort(t *testing.T) {
 	}
 }
 
-// start builds and runs the program. It returns its address and the request that
-// it prints.
-func start(t *testing.T) (issuer, request string) {
+// start builds and runs the program. It returns its address, the request that it
+// prints, and the name of the file that it logs to.
+func start(t *testing.T) (issuer, request, logged string) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "webapp")
 	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
@@ -51,10 +51,14 @@ func start(t *testing.T) (issuer, request string) {
 	cmd := exec.CommandContext(ctx, program, l.Addr().String())
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	require.NoError(t, err)
+	cmd.Stderr = log
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		stop()
 		_ = cmd.Wait() // it was killed
+		_ = log.Close()
 	})
 	printed := make([]byte, 4096)
 	n, err := stdout.Read(printed)
@@ -68,7 +72,7 @@ func start(t *testing.T) (issuer, request string) {
 		}
 		return err == nil
 	}, 20*time.Second, 20*time.Millisecond)
-	return issuer, request
+	return issuer, request, log.Name()
 }
 
 // A browser keeps cookies, and trusts loopback with secure ones as browsers do.
@@ -140,7 +144,7 @@ func (b *browser) send(r *http.Request) {
 }
 
 func TestAProgramGetsAPersonsData(t *testing.T) {
-	issuer, request := start(t)
+	issuer, request, logged := start(t)
 	b := newBrowser(t)
 	b.open(request)
 	require.Equal(t, "/login", b.url.Path)
@@ -190,6 +194,16 @@ func TestAProgramGetsAPersonsData(t *testing.T) {
 			require.Equal(t, http.StatusUnauthorized, status)
 		}
 	})
+	t.Run("a code that nobody issued is refused, and the log says so", func(t *testing.T) {
+		res, err := http.PostForm(issuer+"/token", url.Values{"grant_type": {"authorization_code"}, "client_id": {"reader"}, "code": {"guess"}})
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, http.StatusBadRequest, res.StatusCode)
+		log, err := os.ReadFile(logged)
+		require.NoError(t, err)
+		require.Contains(t, string(log), "client_id=reader")
+		require.NotContains(t, string(log), "guess")
+	})
 	t.Run("a revoked token is worth nothing at once", func(t *testing.T) {
 		res, err := http.PostForm(issuer+"/revoke", url.Values{"client_id": {"reader"}, "token": {tokens.RefreshToken}})
 		require.NoError(t, err)
@@ -200,7 +214,7 @@ func TestAProgramGetsAPersonsData(t *testing.T) {
 }
 
 func TestLogin(t *testing.T) {
-	issuer, _ := start(t)
+	issuer, _, _ := start(t)
 	t.Run("the cookie is locked down, and new at each login", func(t *testing.T) {
 		b := newBrowser(t)
 		values := map[string]bool{}
