@@ -108,26 +108,29 @@ func cut(b []byte, sep byte) (before, after []byte) {
 // formed.
 func unescape(text, in []byte) ([]byte, bool) {
 	start := len(text)
-	for i := 0; i < len(in); i++ {
-		c := in[i]
-		switch c {
-		case '+':
-			c = ' '
-		case '%':
-			if len(in)-i < 3 {
-				return text, false
-			}
-			high, low := nibble(in[i+1]), nibble(in[i+2])
-			if high|low > 0xF {
-				return text, false
-			}
-			c = high<<4 | low
-			i += 2
+	for len(in) > 0 {
+		n := 0
+		for n < len(in) && in[n] != '+' && in[n] != '%' && in[n] != 0 {
+			n++
 		}
-		if c == 0 {
+		text = append(text, in[:n]...)
+		if in = in[n:]; len(in) == 0 {
+			break
+		}
+		c, width := byte(' '), 1
+		switch in[0] {
+		case 0:
 			return text, false
+		case '%':
+			if len(in) < 3 {
+				return text, false
+			}
+			high, low := nibble(in[1]), nibble(in[2])
+			if c, width = high<<4|low, 3; high|low > 0xF || c == 0 {
+				return text, false
+			}
 		}
-		text = append(text, c)
+		text, in = append(text, c), in[width:]
 	}
 	return text, utf8.Valid(text[start:])
 }

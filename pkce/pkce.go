@@ -70,9 +70,10 @@ func Verify(challenge, verifier string) bool {
 		return false
 	}
 	sum := sha256.Sum256([]byte(verifier))
-	var want [challengeLen]byte
+	var want, have [challengeLen]byte
 	base64.RawURLEncoding.Encode(want[:], sum[:])
-	return subtle.ConstantTimeCompare(want[:], []byte(challenge)) == 1
+	copy(have[:], challenge)
+	return subtle.ConstantTimeCompare(want[:], have[:]) == 1
 }
 
 func unreserved(b byte) bool {

@@ -2,7 +2,9 @@ package secret
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"hash/crc32"
+	"math"
 )
 
 // alphabet holds the base62 digits in order of value.
@@ -27,18 +29,32 @@ func isBase62[S string | []byte](s S) bool {
 	return true
 }
 
-// fillRandom fills dst with uniform base62 digits: six random bits each, and the
-// two values of six bits that are no digit are thrown away.
+// wordDigits is how many base62 digits one random word yields: 62^10 < 2^64.
+const (
+	wordDigits = 10
+	wordRange  = 62 * 62 * 62 * 62 * 62 * 62 * 62 * 62 * 62 * 62
+	// wordLimit is the largest multiple of wordRange that a word can reach; words
+	// from there on are thrown away, or some digits would be likelier than others.
+	wordLimit = math.MaxUint64 / wordRange * wordRange
+)
+
+// fillRandom fills dst with uniform base62 digits.
 func fillRandom(dst []byte) {
-	var raw [72]byte
+	var raw [8 * 8]byte
 	for len(dst) > 0 {
-		draw := raw[:min(len(raw), len(dst)+8)] // one draw nearly always suffices
-		rand.Read(draw)                         // never fails: crypto/rand aborts the program instead
-		for _, b := range draw {
-			if six := b & 63; int(six) < len(alphabet) && len(dst) > 0 {
-				dst[0] = alphabet[six]
-				dst = dst[1:]
+		words := min(len(raw)/8, (len(dst)+wordDigits-1)/wordDigits+1) // one more than needed nearly always suffices
+		rand.Read(raw[:8*words])                                       // never fails: crypto/rand aborts the program instead
+		for i := 0; i < words && len(dst) > 0; i++ {
+			v := binary.LittleEndian.Uint64(raw[8*i:])
+			if v >= wordLimit {
+				continue
 			}
+			n := min(wordDigits, len(dst))
+			for k := range n {
+				dst[k] = alphabet[v%62]
+				v /= 62
+			}
+			dst = dst[n:]
 		}
 	}
 }

@@ -62,13 +62,20 @@ func (w *Writer) Text(name, value string) {
 // Words writes a member with the values joined by spaces, as scopes are, unless
 // the list is nil.
 func (w *Writer) Words(name string, values []string) {
-	switch {
-	case values == nil:
-	case len(values) == 1:
-		w.String(name, values[0])
-	default:
-		w.String(name, strings.Join(values, " "))
+	if values == nil {
+		return
 	}
+	w.Name(name)
+	w.B = append(w.B, '"')
+	for i, v := range values {
+		if i > 0 {
+			w.B = append(w.B, ' ')
+		}
+		start := len(w.B)
+		w.B = AppendString(w.B, v) // and take its quotation marks away
+		w.B = append(w.B[:start], w.B[start+1:len(w.B)-1]...)
+	}
+	w.B = append(w.B, '"')
 }
 
 // Int writes a number member.
@@ -122,10 +129,20 @@ func (w *Writer) Value(name string, value any) error {
 	return nil
 }
 
+// plain tells the bytes that stand in a JSON string as they are. The others are
+// left to encoding/json, which also escapes what HTML would misread.
+var plain = func() (table [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		table[c] = !strings.ContainsRune(`"\\<>&`, c)
+	}
+	table[0x7f] = true
+	return table
+}()
+
 // AppendString appends s as a JSON string.
 func AppendString(dst []byte, s string) []byte {
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf || c == '<' || c == '>' || c == '&' {
+		if !plain[s[i]] {
 			quoted, _ := json.Marshal(s) // a string always marshals
 			return append(dst, quoted...)
 		}
