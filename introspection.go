@@ -57,12 +57,17 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 // inspect returns what the caller may know of the token, and its token_type:
 // oautherr.InvalidToken if that is nothing.
 func (s *Server) inspect(ctx context.Context, caller *client.Client, presented string) (token.Claims, string, error) {
+	var c token.Claims
 	h, err := s.ledger.Format.Parse(presented)
-	if err == nil && h.Kind() == secret.RefreshToken {
-		c, err := s.inspectRefresh(ctx, caller, h)
+	switch {
+	case err != nil:
+		c, err = s.verifyForeign(ctx, presented)
+	case h.Kind() == secret.RefreshToken:
+		c, err = s.inspectRefresh(ctx, caller, h)
 		return c, "", err
+	default:
+		c, err = s.verifyOpaque(ctx, h)
 	}
-	c, err := s.verify(ctx, presented)
 	if err != nil {
 		return c, "", err
 	}

@@ -133,7 +133,9 @@ func (s *Server) redeem(w http.ResponseWriter, r *http.Request, h grant.Handler,
 		if err != nil {
 			return err
 		}
-		s.emit(ctx, i.event())
+		if s.observe != nil {
+			s.emit(ctx, i.event())
+		}
 		i.write(w)
 		return nil
 	}

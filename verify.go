@@ -60,6 +60,12 @@ func (s *Server) verify(ctx context.Context, accessToken string) (token.Claims, 
 	if h, err := s.ledger.Format.Parse(accessToken); err == nil {
 		return s.verifyOpaque(ctx, h)
 	}
+	return s.verifyForeign(ctx, accessToken)
+}
+
+// verifyForeign reads a token that is not one of our credential strings, and
+// finds out whether it was revoked.
+func (s *Server) verifyForeign(ctx context.Context, accessToken string) (token.Claims, error) {
 	c, err := s.parse(ctx, accessToken)
 	if err != nil {
 		return c, err
