@@ -96,6 +96,10 @@ func TestIntrospectionAnswers(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, token.Claims{Issuer: issuer, Scopes: []string{}}, got)
 	})
+	t.Run("a token of type DPoP that does not say what it is bound to is no bearer token", func(t *testing.T) {
+		_, err := verify(t, active(t, "token_type", "DPoP"))
+		require.ErrorIs(t, err, oautherr.InvalidToken)
+	})
 	t.Run("a bound token keeps its binding, and no guard takes it from a bearer", func(t *testing.T) {
 		for _, typ := range []string{"DPoP", "Bearer"} {
 			i := introspecting(t, &remote{answer: replies(200, active(t, "token_type", typ, "cnf", map[string]string{"jkt": "x"}))})
