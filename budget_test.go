@@ -46,8 +46,10 @@ func TestBudgetOfManySecrets(t *testing.T) {
 			g := newRig(t, token.Opaque{}, secrets)
 			return testing.AllocsPerRun(200, func() { g.machineToken(t) })
 		}
-		if one, five := allocations(1), allocations(5); five > one {
-			t.Errorf("got %v allocations, want %v", five, one)
+		// Four more secrets at an allocation each would show; a pool that the
+		// collector emptied meanwhile, or a map that grew, does not.
+		if one, five := allocations(1), allocations(5); five > one+2 {
+			t.Errorf("got %v allocations, want about %v", five, one)
 		}
 	})
 }

@@ -102,8 +102,12 @@ func TestAHandlerThatIsWrongIssuesNothing(t *testing.T) {
 	for name, edit := range map[string]func(*grant.Grant) *grant.Grant{
 		"neither a grant nor an error": func(*grant.Grant) *grant.Grant { return nil },
 		"an ID that is no locator":     func(g *grant.Grant) *grant.Grant { g.ID = "ticket-4711"; return g },
-		"another client's grant":       func(g *grant.Grant) *grant.Grant { g.ClientID = "conf-b"; return g },
-		"no subject":                   func(g *grant.Grant) *grant.Grant { g.Subject = ""; return g },
+		"an ID that is no locator, under a refresh token": func(g *grant.Grant) *grant.Grant {
+			g.ID, g.Refreshable, g.Resources, g.Scopes = "ticket-4711", true, []string{"https://jwt.example"}, []string{"read"}
+			return g
+		},
+		"another client's grant": func(g *grant.Grant) *grant.Grant { g.ClientID = "conf-b"; return g },
+		"no subject":             func(g *grant.Grant) *grant.Grant { g.Subject = ""; return g },
 		"a resource beyond the grant": func(g *grant.Grant) *grant.Grant {
 			g.Resources, g.Access.Resources = []string{"https://api.example"}, []string{"https://other.example"}
 			return g
@@ -113,7 +117,7 @@ func TestAHandlerThatIsWrongIssuesNothing(t *testing.T) {
 			f := newFixture(t, func(f *fixture) {
 				f.config.Extensions = []grantor.Extension{handing(func(r *grant.Request) *grant.Grant { return edit(good(r)) })}
 			})
-			f.clients["m2m"].GrantTypes = append(f.clients["m2m"].GrantTypes, "urn:example:handing")
+			f.clients["m2m"].GrantTypes = append(f.clients["m2m"].GrantTypes, "urn:example:handing", "refresh_token")
 			f.refused(f.post("/token", "m2m", url.Values{"grant_type": {"urn:example:handing"}}), http.StatusServiceUnavailable, "temporarily_unavailable")
 			require.Contains(t, f.logs(), "urn:example:handing")
 			require.Zero(t, f.memory.Len())

@@ -1,7 +1,6 @@
 package grantor
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -157,7 +156,7 @@ func (s *Server) refusedToken(r *http.Request, c *client.Client, grantType strin
 		}
 		err = oautherr.InvalidGrant.Because(reuse, "the grant is invalid, expired or revoked")
 		e.Err = err
-		if failed := s.revokeGrant(ctx, reuse.Grant.ID); failed != nil {
+		if failed := s.ledger.Revoke(ctx, reuse.Grant.ID); failed != nil {
 			s.emit(ctx, e)
 			e.Kind, e.Err, err = Trouble, failed, failed
 		}
@@ -166,10 +165,6 @@ func (s *Server) refusedToken(r *http.Request, c *client.Client, grantType strin
 	}
 	s.emit(ctx, e)
 	return err
-}
-
-func (s *Server) revokeGrant(ctx context.Context, id string) error {
-	return s.ledger.Revoke(ctx, id)
 }
 
 func contains(list []string, v string) bool {

@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"errors"
 	"time"
 
 	"github.com/grantor-go/grantor/secret"
@@ -14,6 +15,9 @@ type Rotation struct {
 	Retry   time.Duration // how long the previous one returns the same successor; 0: never
 }
 
+// errLocator is a mistake of a handler.
+var errLocator = errors.New("grant: the grant's ID is not a locator of secret.Format, so it can have no refresh token")
+
 // Rotate gives the grant its first refresh token, or the successor of the one
 // that is being redeemed, and returns it. The tokens of the same response are
 // sealed for whoever presents the redeemed one again within the retry window;
@@ -25,6 +29,9 @@ func (g *Grant) Rotate(r Rotation, t Tokens, now time.Time) (secret.Handle, erro
 		g.refresh = next
 	}
 	t.Refresh = r.Format.IssueMarked(secret.RefreshToken, g.ID, &next.family)
+	if t.Refresh.IsZero() {
+		return secret.Handle{}, errLocator
+	}
 	if !g.presented.IsZero() {
 		next.previous, next.rotated, next.sealed = next.current, now, ""
 	}
